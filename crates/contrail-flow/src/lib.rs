@@ -1,1 +1,2 @@
-//! contrail-flow
+//! What runs when: the loops of the roles, the rules of progress, the ledger.
+pub mod rules;
