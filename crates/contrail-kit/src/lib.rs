@@ -4,6 +4,7 @@
 
 pub mod class;
 pub mod clock;
+pub mod crash;
 pub mod retry;
 pub mod secret;
 pub mod supervise;
