@@ -1,0 +1,71 @@
+# The verbs of this repository. `make help` lists them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+# What `make demo` runs: the profile of the tests, so that one build serves both. PROFILE=release for the optimised one.
+PROFILE ?= dev
+BINARY := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/contrail
+RELEASE_BINARY := $(TARGET)/release/contrail
+WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/test-results -prune -o -type f -print 2>/dev/null)
+CARGO_LOCKED := --locked
+
+.PHONY: help setup demo build print-binary test check soak bench fmt notices clean-data
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## fetch and install everything that building and testing need
+	@scripts/setup all
+
+demo: ## build, start the demo sky and the whole line, print the address (OPEN=1 opens a browser, PROFILE=release)
+	@scripts/setup build
+	@$(MAKE) --no-print-directory web/dist/index.html
+	@cargo build $(CARGO_LOCKED) --profile $(PROFILE) -p contrail
+	@exec $(BINARY) up --demo $(if $(OPEN),--open)
+
+build: ## build the optimised binary, with libduckdb beside it
+	@scripts/setup build
+	@$(MAKE) --no-print-directory web/dist/index.html
+	@cargo build $(CARGO_LOCKED) --release -p contrail
+	@cp -f .contrail/duckdb/libduckdb.* $(dir $(RELEASE_BINARY))
+	@echo "built $(RELEASE_BINARY)"
+
+print-binary: ## print the path of the optimised binary
+	@echo $(RELEASE_BINARY)
+
+test: ## run every test, Rust and web; ends with "N passed, N failed, N skipped"
+	@scripts/setup all
+	@$(MAKE) --no-print-directory web/dist/index.html
+	@cargo xtask test
+
+check: ## formatting, clippy, tidy, web lint and types, licences, NOTICES, advisories
+	@scripts/setup build
+	@$(MAKE) --no-print-directory web/dist/index.html
+	@cargo xtask check
+
+soak: ## 1,000 kills at random moments on the real binary (KILLS=n)
+	@scripts/setup all
+	@$(MAKE) --no-print-directory web/dist/index.html
+	@CONTRAIL_KILLS=$(or $(KILLS),1000) cargo test $(CARGO_LOCKED) -p contrail --test it -- --nocapture --test-threads 1 kill
+
+bench: ## measure every stage (see benches/README.md)
+	@$(MAKE) --no-print-directory build
+	@benches/run
+
+fmt: ## format the Rust and the web sources
+	@cargo fmt --all
+	@cd web && npm run --silent format
+
+notices: ## write NOTICES anew
+	@cargo xtask notices
+
+clean-data: ## delete the demo's and the default data folder of this checkout (./data)
+	@rm -rf data
+	@echo "deleted ./data"
+
+web/dist/index.html: $(WEB_SOURCES)
+	@[ -d web/node_modules ] || scripts/setup build
+	@cd web && npm run --silent build
+	@touch $@
