@@ -1,2 +1,9 @@
 //! What runs when: the loops of the roles, the rules of progress, the ledger.
+//!
+//! Read [`rules`] first: pure functions that say what a commit may do. Then the roles in the order of the flow:
+//! `source` (feeds into the log), `land` (log into `states_raw`), `build` (derived tables and marts). [`data_dir`] and
+//! [`ledger`] are what they share on disk.
+
+pub mod data_dir;
+pub mod ledger;
 pub mod rules;
