@@ -1,0 +1,13 @@
+// The pages that exist, in the order of the rail and of the phone's tab bar.
+import { ChartColumn, Map as MapIcon, type LucideIcon } from 'lucide-react'
+
+export interface Page {
+  to: '/live' | '/explore'
+  name: string
+  icon: LucideIcon
+}
+
+export const PAGES: readonly Page[] = [
+  { to: '/live', name: 'Live', icon: MapIcon },
+  { to: '/explore', name: 'Explore', icon: ChartColumn },
+]
