@@ -1,1 +1,15 @@
-//! contrail-log
+//! The stream between source and lake: durable messages in order, the Avro that is in them, the registry of schemas.
+//!
+//! Read [`log`] first (what any log promises), then [`codec`] (states to messages and back, dead letters), then
+//! [`registry`], then [`embedded`], the log for one machine. [`conformance`] holds the promises against any log.
+//! No other crate of ours knows Avro or how a log is kept.
+
+pub mod codec;
+pub mod log;
+pub mod messages;
+pub mod registry;
+
+pub use codec::{CodecError, Decoded, Decoder, Encoder};
+pub use log::{Append, Bounds, Chunk, Log, LogError, LogReader, Offsets, Range};
+pub use messages::{Message, Messages, MessagesBuilder};
+pub use registry::{Level, Lookup, Registry, RegistryError, Version};
