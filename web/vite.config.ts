@@ -1,7 +1,7 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vitest/config'
 
-const api = process.env.CONTRAIL_API ?? 'http://127.0.0.1:8471'
+const api = process.env.CONTRAIL_API ?? 'http://127.0.0.1:8090'
 
 export default defineConfig({
   plugins: [react()],
