@@ -1,0 +1,74 @@
+//! What can go wrong in the lake, and of which class it is.
+
+use std::io;
+
+use contrail_kit::crash::Crashed;
+use contrail_kit::{Class, Classified};
+
+use crate::catalog::CatalogError;
+
+/// Any failure of this crate but a commit's own ([`crate::CommitFailed`]).
+#[derive(Debug, thiserror::Error)]
+pub enum LakeError {
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The format library refused something, or could not read what stands in a file.
+    #[error("{doing}: {source}")]
+    Iceberg { doing: String, source: Box<iceberg::Error> },
+    #[error("{doing} {path}: {source}")]
+    Io { doing: &'static str, path: String, source: io::Error },
+    #[error("{doing}: {source}")]
+    Parquet { doing: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// The table in the lake is not what the definition says.
+    #[error(
+        "table {table} in the lake differs from its definition: {}; \
+         use the version of contrail that made it, or move the table away and build it anew",
+        differences.join("; ")
+    )]
+    Schema { table: String, differences: Vec<String> },
+    /// Rows handed in for writing do not fit the table.
+    #[error("rows do not fit table {table}: {reason}")]
+    Batch { table: String, reason: String },
+    /// The queue of files to delete cannot be read or written.
+    #[error("deletion queue {path}: {source}")]
+    Queue { path: String, source: rusqlite::Error },
+    /// A snapshot holds delete files of another writer, which this lake does not apply.
+    #[error(
+        "table {table} holds row-level deletes written by another engine; compact it there before contrail reads it"
+    )]
+    ForeignDeletes { table: String },
+    #[error(transparent)]
+    Crashed(#[from] Crashed),
+}
+
+impl Classified for LakeError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Catalog(error) => error.class(),
+            Self::Iceberg { source, .. } if source.retryable() => Class::EXTERNAL,
+            Self::Iceberg { .. } | Self::Io { .. } | Self::Queue { .. } => Class::EXTERNAL,
+            Self::Parquet { .. } => Class::EXTERNAL_FINAL,
+            Self::Schema { .. } | Self::ForeignDeletes { .. } => Class::USER,
+            Self::Batch { .. } | Self::Crashed(_) => Class::INTERNAL,
+        }
+    }
+}
+
+/// Adds what was being done to a library's error.
+pub(crate) trait Doing<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, LakeError>;
+}
+
+impl<T> Doing<T> for iceberg::Result<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, LakeError> {
+        self.map_err(|source| from_iceberg(what(), source))
+    }
+}
+
+/// A crash that came up through the format library's error type is still a crash.
+pub(crate) fn from_iceberg(doing: String, source: iceberg::Error) -> LakeError {
+    match std::error::Error::source(&source).and_then(|s| s.downcast_ref::<Crashed>()) {
+        Some(crashed) => LakeError::Crashed(*crashed),
+        None => LakeError::Iceberg { doing, source: Box::new(source) },
+    }
+}

@@ -1,0 +1,88 @@
+//! The lake: a namespace of tables under one warehouse folder.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use contrail_kit::Clock;
+use contrail_types::TableDef;
+use iceberg::io::FileIO;
+use iceberg::{NamespaceIdent, TableIdent};
+
+use crate::catalog::{CatalogError, TableCatalog};
+use crate::error::LakeError;
+use crate::schema;
+use crate::storage::local_files;
+use crate::table::LakeTable;
+use crate::upkeep::queue::Queue;
+
+/// Where a lake lives.
+#[derive(Clone, Debug)]
+pub struct LakeOptions {
+    /// The namespace of all tables, such as `aviation`.
+    pub namespace: String,
+    /// Folder under which tables lie as `<warehouse>/<namespace>/<table>`. Iceberg keeps absolute paths.
+    pub warehouse: PathBuf,
+    /// SQLite file that holds the queue of files to delete; may be the embedded catalog's own.
+    pub queue: PathBuf,
+}
+
+/// A namespace of tables. Cheap to clone; all clones share caches and pins.
+#[derive(Clone)]
+pub struct Lake(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub catalog: Arc<dyn TableCatalog>,
+    pub files: FileIO,
+    pub options: LakeOptions,
+    pub clock: Clock,
+    pub queue: Queue,
+}
+
+impl Lake {
+    /// Opens a lake; makes nothing but the queue's file. Blocking, a few milliseconds.
+    pub fn open(catalog: Arc<dyn TableCatalog>, options: LakeOptions, clock: Clock) -> Result<Self, LakeError> {
+        let warehouse = std::path::absolute(&options.warehouse).map_err(|source| LakeError::Io {
+            doing: "find the warehouse folder",
+            path: options.warehouse.display().to_string(),
+            source,
+        })?;
+        let options = LakeOptions { warehouse, ..options };
+        let queue = Queue::open(&options.queue)?;
+        Ok(Self(Arc::new(Shared { catalog, files: local_files(), options, clock, queue })))
+    }
+
+    /// Names of the tables, sorted.
+    pub async fn tables(&self) -> Result<Vec<String>, LakeError> {
+        Ok(self.0.catalog.tables(&self.0.options.namespace).await?)
+    }
+
+    /// The table of this definition: made if it is not there, else checked column by column.
+    ///
+    /// # Errors
+    /// [`LakeError::Schema`] names every difference.
+    pub async fn ensure(&self, def: &TableDef) -> Result<LakeTable, LakeError> {
+        let ident = self.ident(&def.name);
+        let catalog = &self.0.catalog;
+        let loaded = match catalog.load(&ident, None).await {
+            Err(CatalogError::NoSuchTable(_)) => {
+                let folder = self.0.options.warehouse.join(&self.0.options.namespace).join(&def.name);
+                let creation = schema::creation(def, folder.display().to_string())?;
+                match catalog.create(&ident, creation).await {
+                    // Somebody else was faster; what they made is checked like any other.
+                    Err(CatalogError::TableExists(_)) => catalog.load(&ident, None).await?,
+                    outcome => outcome?,
+                }
+            }
+            outcome => outcome?,
+        };
+        let differences = schema::differences(def, &loaded.metadata)?;
+        if !differences.is_empty() {
+            return Err(LakeError::Schema { table: def.name.clone(), differences });
+        }
+        LakeTable::new(self.0.clone(), ident, def.clone(), loaded)
+    }
+
+    fn ident(&self, table: &str) -> TableIdent {
+        TableIdent::new(NamespaceIdent::new(self.0.options.namespace.clone()), table.to_owned())
+    }
+}
