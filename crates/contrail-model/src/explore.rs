@@ -1,0 +1,23 @@
+//! The fixed questions of the Explore page and the aircraft card, as SQL over folds, cross-filtered.
+//!
+//! Every function takes the rows it may read ([`Sources`]: lake files and hours that are not there yet) and blocks.
+
+mod aircraft;
+mod figures;
+mod filter;
+
+use crate::engine::Input;
+pub use aircraft::{Day, History, Timeline, Track, TrackColumns, history, timeline, track};
+pub use figures::{
+    Airline, Band, Country, Density, Explore, Kpis, Now, Point, Previous, Range, Slot, density, explore, range,
+};
+pub use filter::Filters;
+
+/// Where the rows of the tables are. Only the files that can hold the asked hours need to be listed.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// `aircraft_hours`.
+    pub hours: Input,
+    /// `aircraft_cells`; read only by density and when a phase filter is set.
+    pub cells: Input,
+}

@@ -1,0 +1,199 @@
+//! Reads one model file: TOML in the leading `--` comment lines, then one SQL statement.
+
+use std::path::Path;
+
+use arrow::datatypes::{DataType, Field};
+use contrail_types::{Column, TableDef, Transform};
+use serde::Deserialize;
+
+use super::{Check, ColumnNote, Kind, Model, Op, ProjectError, Severity, WinnerRule};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    description: String,
+    owner: String,
+    kind: Kind,
+    inputs: Vec<String>,
+    grain: String,
+    /// `hour(column)` or `day(column)`.
+    partition: Option<String>,
+    /// `hour` or `day`; without it, the partition's.
+    span: Option<String>,
+    span_column: Option<String>,
+    #[serde(default)]
+    sort: Vec<String>,
+    #[serde(default)]
+    bounds: Vec<String>,
+    #[serde(default)]
+    winner: Vec<String>,
+    columns: Vec<HeaderColumn>,
+    #[serde(default)]
+    checks: Vec<HeaderCheck>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderColumn {
+    name: toml::Spanned<String>,
+    #[serde(rename = "type")]
+    kind: toml::Spanned<String>,
+    #[serde(default)]
+    null: bool,
+    #[serde(default)]
+    key: bool,
+    fold: Option<Op>,
+    unit: Option<String>,
+    doc: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderCheck {
+    name: String,
+    #[serde(default)]
+    severity: Severity,
+    sql: String,
+}
+
+/// Turns the text of `models/<layer>/<name>.sql` into a model; `hash` is left empty.
+pub(super) fn parse(file: &Path, text: &str) -> Result<Model, ProjectError> {
+    let shown = file.display().to_string();
+    let fail = |line: usize, message: String| ProjectError::Header { file: shown.clone(), line, message };
+    let (toml_text, sql, sql_line) = split(text);
+    if toml_text.trim().is_empty() {
+        let message = "no header: start the file with `-- description = \"…\"` and the other keys (docs/models.md)";
+        return Err(fail(1, message.into()));
+    }
+    let line_of = |offset: usize| toml_text[..offset.min(toml_text.len())].matches('\n').count() + 1;
+    let header: Header = toml::from_str(&toml_text)
+        .map_err(|e| fail(e.span().map_or(1, |s| line_of(s.start)), format!("header: {}", e.message())))?;
+    let sql = sql.trim().trim_end_matches(';').trim().to_owned();
+    if sql.is_empty() {
+        return Err(fail(sql_line, "no statement after the header: add a SELECT".into()));
+    }
+    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let layer = file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+
+    let (mut columns, mut notes, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+    for column in &header.columns {
+        let at = line_of(column.name.span().start);
+        let data_type = data_type(column.kind.get_ref()).ok_or_else(|| {
+            let known = "text, boolean, integer, bigint, double, timestamp, integer[]";
+            fail(at, format!("type {:?} of column {} is none of {known}", column.kind.get_ref(), column.name.get_ref()))
+        })?;
+        if columns.iter().any(|c: &Column| &c.name == column.name.get_ref()) {
+            return Err(fail(at, format!("column {} is there twice: take one away", column.name.get_ref())));
+        }
+        let op = if column.key { Some(Op::Key) } else { column.fold };
+        if header.kind == Kind::Fold && op.is_none() {
+            let message = format!("column {} of a fold needs `key = true` or `fold =`", column.name.get_ref());
+            return Err(fail(at, message + " count, sum, min or max"));
+        }
+        if column.key {
+            keys.push(column.name.get_ref().clone());
+        }
+        let doc = match &column.unit {
+            Some(unit) => format!("{} [{unit}]", column.doc),
+            None => column.doc.clone(),
+        };
+        columns.push(Column::new(column.name.get_ref(), data_type, column.null, &doc));
+        notes.push(ColumnNote { unit: column.unit.clone(), op: (header.kind == Kind::Fold).then_some(op).flatten() });
+    }
+    let has = |key: &str, wanted: &str| {
+        if columns.iter().any(|c| c.name == wanted) {
+            return Ok(());
+        }
+        Err(fail(1, format!("`{key}` names {wanted:?}, which is not among `columns`")))
+    };
+    let partition = header
+        .partition
+        .as_deref()
+        .map(|text| transform(text).ok_or(text))
+        .transpose()
+        .map_err(|text| fail(1, format!("partition {text:?}: write `hour(column)` or `day(column)`")))?;
+    if partition.is_none() && header.kind != Kind::View {
+        return Err(fail(1, "a table needs `partition`: write `hour(column)` or `day(column)`".into()));
+    }
+    for column in header.sort.iter().chain(&header.bounds).chain(&header.winner).chain(partition.iter().map(|p| &p.0)) {
+        has("sort, bounds, winner or partition", column)?;
+    }
+    let span = match header.span.as_deref() {
+        None => partition.as_ref().map_or(Transform::Hour, |p| p.1),
+        Some("hour") => Transform::Hour,
+        Some("day") => Transform::Day,
+        Some(other) => return Err(fail(1, format!("span {other:?}: write `hour` or `day`"))),
+    };
+    let span_column = header.span_column.clone().or_else(|| partition.as_ref().map(|p| p.0.clone()));
+    let winner = match header.kind {
+        Kind::Append if keys.is_empty() || header.winner.is_empty() => {
+            return Err(fail(
+                1,
+                "an append model needs key columns (`key = true`) and `winner = [order columns]`".into(),
+            ));
+        }
+        Kind::Append => Some(WinnerRule { key: keys, order: header.winner.clone() }),
+        _ => None,
+    };
+    let checks = header.checks.into_iter().map(|c| Check { name: c.name, severity: c.severity, sql: c.sql }).collect();
+    Ok(Model {
+        def: TableDef {
+            name: name.clone(),
+            doc: header.description,
+            columns,
+            partition,
+            sort: header.sort,
+            bounds: header.bounds,
+        },
+        name,
+        layer,
+        kind: header.kind,
+        owner: header.owner,
+        grain: header.grain,
+        inputs: header.inputs,
+        notes,
+        span,
+        span_column,
+        winner,
+        checks,
+        sql,
+        hash: String::new(),
+        file: file.into(),
+    })
+}
+
+/// Header text (comment marks replaced, so that lines keep their numbers), statement, and the line it starts on.
+fn split(text: &str) -> (String, &str, usize) {
+    let (mut header, mut rest, mut line) = (String::new(), text, 1);
+    while let Some(comment) = rest.strip_prefix("--") {
+        let (content, tail) = comment.split_once('\n').unwrap_or((comment, ""));
+        header.push_str(content.trim_end_matches('\r'));
+        header.push('\n');
+        (rest, line) = (tail, line + 1);
+    }
+    (header, rest, line)
+}
+
+fn transform(text: &str) -> Option<(String, Transform)> {
+    let (name, rest) = text.split_once('(')?;
+    let column = rest.strip_suffix(')')?.trim().to_owned();
+    let transform = match name.trim() {
+        "hour" => Transform::Hour,
+        "day" => Transform::Day,
+        _ => return None,
+    };
+    Some((column, transform))
+}
+
+fn data_type(name: &str) -> Option<DataType> {
+    Some(match name {
+        "text" => DataType::Utf8,
+        "boolean" => DataType::Boolean,
+        "integer" => DataType::Int32,
+        "bigint" => DataType::Int64,
+        "double" => DataType::Float64,
+        "timestamp" => contrail_types::time::timestamp(),
+        "integer[]" => DataType::List(std::sync::Arc::new(Field::new("element", DataType::Int32, true))),
+        _ => return None,
+    })
+}

@@ -1,0 +1,178 @@
+//! Statements that users write: a gate, a child process of the same binary under limits, results as a stream of Arrow.
+//!
+//! The parent ([`QueryService`]) starts the child at first use and ends it when idle or out of hand. The child
+//! ([`child_main`]) opens a DuckDB of its own with external access off, parses and gates the statement, tells which
+//! tables it names, gets their files from the parent and streams the rows back.
+
+use std::any::Any;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use contrail_kit::{Class, Classified};
+use contrail_types::TableDef;
+
+use crate::engine::Input;
+
+/// The environment variable by which the binary knows that it is the query child; check it first thing in `main`.
+pub const CHILD_ENV: &str = "CONTRAIL_QUERY_CHILD";
+
+/// What the query service asks its surroundings.
+#[async_trait]
+pub trait Tables: Send + Sync + 'static {
+    /// Every table that a statement may name, with its columns (for SHOW, DESCRIBE, information_schema).
+    fn names(&self) -> Vec<TableDef>;
+
+    /// The rows of a table as of now, and something that keeps its files from being deleted while it lives.
+    async fn plan(&self, table: &str) -> Result<Plan, String>;
+}
+
+/// A table's rows for one statement.
+pub struct Plan {
+    pub input: Input,
+    /// Dropped when the statement is done.
+    pub pin: Box<dyn Any + Send + Sync>,
+}
+
+/// Limits and places of the child.
+#[derive(Clone, Debug)]
+pub struct QueryOptions {
+    /// Program and arguments of the child; `None` is this very binary without arguments. `CHILD_ENV` is set for it.
+    pub program: Option<(PathBuf, Vec<String>)>,
+    /// Folders whose Parquet files may be read (warehouse, cache); nothing else is.
+    pub folders: Vec<PathBuf>,
+    /// Limit on the child's data segment in bytes (RLIMIT_DATA).
+    pub process_memory: u64,
+    /// DuckDB's own limit in bytes.
+    pub memory: u64,
+    pub threads: u32,
+    /// Statements that run side by side; others wait.
+    pub concurrent: usize,
+    /// The child ends after this long without a statement.
+    pub idle: Duration,
+}
+
+impl Default for QueryOptions {
+    fn default() -> Self {
+        Self {
+            program: None,
+            folders: Vec::new(),
+            process_memory: 400 << 20,
+            memory: 160 << 20,
+            threads: 2,
+            concurrent: 4,
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Limits of one statement.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub rows: u64,
+    /// Of Arrow data.
+    pub bytes: u64,
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rows: 10_000, bytes: 256 << 20, time: Duration::from_secs(30) }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The gate's answer: the statement is not one that may run here.
+    #[error("{0}")]
+    Refused(String),
+    /// DuckDB's answer.
+    #[error("{0}")]
+    Sql(String),
+    #[error("the statement took longer than {} s and was stopped: narrow it down, or ask for more time", .0.as_secs_f64())]
+    Timeout(Duration),
+    #[error("the statement needs more memory than statements may have: narrow it down, or sum up earlier")]
+    Memory,
+    #[error("the statement was cancelled")]
+    Cancelled,
+    #[error("the query process ended unexpectedly ({0}); the next statement starts a new one")]
+    Ended(String),
+    #[error("table {table}: {message}")]
+    Table { table: String, message: String },
+    #[error("cannot start the query process: {0}")]
+    Start(std::io::Error),
+}
+
+impl Classified for QueryError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Ended(_) | Self::Start(_) | Self::Table { .. } => Class::INTERNAL_RETRY,
+            _ => Class::USER,
+        }
+    }
+}
+
+/// Runs users' statements. Cheap to clone; the child ends with the last clone.
+#[derive(Clone)]
+pub struct QueryService {
+    _todo: (),
+}
+
+/// Rows of a running statement. Dropping it cancels the statement.
+pub struct Rows {
+    _todo: (),
+}
+
+/// How a statement ended, known after its last row.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Summary {
+    pub rows: u64,
+    /// A limit cut the result off.
+    pub truncated: bool,
+    pub took: Duration,
+}
+
+impl QueryService {
+    /// Nothing is started until the first statement.
+    pub fn new(_options: QueryOptions, _tables: std::sync::Arc<dyn Tables>) -> Self {
+        unimplemented!()
+    }
+
+    /// Gates the statement, plans its tables and starts it; returns once its columns are known.
+    pub async fn query(&self, _sql: &str, _limits: Limits) -> Result<Rows, QueryError> {
+        unimplemented!()
+    }
+
+    /// Whether a child is there, for `status`.
+    pub fn running(&self) -> bool {
+        unimplemented!()
+    }
+
+    /// Ends the child, if there is one; running statements fail.
+    pub async fn stop(&self) {
+        unimplemented!()
+    }
+}
+
+impl Rows {
+    pub fn schema(&self) -> SchemaRef {
+        unimplemented!()
+    }
+
+    /// The next rows, `None` after the last; an error ends the stream.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>, QueryError> {
+        unimplemented!()
+    }
+
+    /// How it ended; meaningful once `next` has returned `None`.
+    pub fn summary(&self) -> Summary {
+        unimplemented!()
+    }
+}
+
+/// The child's whole life; call it instead of everything else when [`CHILD_ENV`] is set, and exit with what it returns.
+pub fn child_main() -> i32 {
+    unimplemented!()
+}
