@@ -1,0 +1,92 @@
+//! Wire forms: OpenSky's and readsb's JSON to Arrow rows and back. Nobody else knows them.
+//!
+//! Parsing never fails on a value: a field that is not what it should be is null and counted by name, a row that cannot
+//! be a state is kept as received, and only an answer that is no answer at all is an error.
+
+pub mod opensky;
+pub mod readsb;
+mod rows;
+mod scan;
+mod write;
+
+use std::collections::BTreeMap;
+
+use arrow::record_batch::RecordBatch;
+use contrail_types::Micros;
+use contrail_types::time::DAY;
+use uuid::Uuid;
+
+/// Bodies beyond this are refused unread: nothing real comes near it, and Arrow's text columns end at 2 GiB.
+pub const MOST_BYTES: usize = 128 << 20;
+
+/// Where rows come from; every row carries it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp<'a> {
+    pub feed: &'a str,
+    pub fetch_id: Uuid,
+    pub fetched_at: Micros,
+}
+
+/// An answer as rows.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The answer's own time; `None` when it has none, or one that lies a day or more after `fetched_at`.
+    pub answer_time: Option<Micros>,
+    pub states: RecordBatch,
+    pub rejected: Vec<Rejected>,
+    pub bad_fields: BTreeMap<&'static str, u64>,
+    pub left_out: BTreeMap<&'static str, u64>,
+}
+
+/// A row that cannot be a state, as received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    pub reason: &'static str,
+    /// The row's JSON, or what stood in its place.
+    pub row: Vec<u8>,
+}
+
+impl Rejected {
+    /// The message that takes the row to the dead letters: an object whose first key tells the lander what it is.
+    pub fn message(&self, feed: &str, fetch_id: Uuid) -> Vec<u8> {
+        let row = match serde_json::from_slice::<&serde_json::value::RawValue>(&self.row) {
+            Ok(raw) => raw.get().to_owned(),
+            Err(_) => serde_json::Value::from(String::from_utf8_lossy(&self.row)).to_string(),
+        };
+        let text = |value: &str| serde_json::Value::from(value).to_string();
+        let (reason, feed) = (text(self.reason), text(feed));
+        format!(r#"{{"{REJECTED}":{reason},"feed":{feed},"fetch_id":"{fetch_id}","row":{row}}}"#).into_bytes()
+    }
+}
+
+/// The key by which a rejected row's message is known.
+pub const REJECTED: &str = "contrail.rejected";
+
+/// An answer that is none: not JSON, cut short, or without the array of aircraft.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} at byte {at}; it begins with: {head}")]
+pub struct BadAnswer {
+    pub reason: &'static str,
+    pub at: usize,
+    /// Its first 200 bytes, made printable.
+    pub head: String,
+}
+
+impl BadAnswer {
+    pub(crate) fn new(body: &[u8], at: usize, reason: &'static str) -> Self {
+        Self { reason, at, head: head(body) }
+    }
+}
+
+/// The first 200 bytes of a body on one printable line.
+pub fn head(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(200)]);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// An answer's own time, unless it lies a day or more ahead of this node's clock.
+fn answer_time(seconds: Option<f64>, fetched_at: Micros) -> Option<Micros> {
+    let time = rows::instant(seconds?)?;
+    (time < fetched_at.saturating_add(DAY)).then_some(time)
+}
