@@ -1,0 +1,157 @@
+//! The verbs behind `make check` and `make test`: run every step, show what it says, and sum up.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::totals::{Reader, Totals};
+use crate::{licence, notices, tidy};
+
+/// Everything but the tests. All steps run, whatever became of the one before.
+pub fn check(root: &Path) -> Result<bool> {
+    let web = root.join("web");
+    let mut broken = Vec::new();
+    let mut step = |name: &'static str, run: &mut dyn FnMut() -> Result<bool>| {
+        println!("== {name}");
+        let started = Instant::now();
+        let good = run().unwrap_or_else(|error| {
+            println!("{name}: {error:#}");
+            false
+        });
+        println!("== {name}: {} ({:.0} s)\n", if good { "good" } else { "BROKEN" }, started.elapsed().as_secs_f32());
+        if !good {
+            broken.push(name);
+        }
+    };
+    step("formatting", &mut || succeeds(cargo(root).args(["fmt", "--all", "--check"])));
+    step("tidy", &mut || tidy::run(root));
+    step("licences", &mut || licence::run(root));
+    step("notices", &mut || notices::check(root));
+    step("web types", &mut || succeeds(npm(&web).args(["run", "--silent", "types"])));
+    step("web lint", &mut || succeeds(npm(&web).args(["run", "--silent", "lint"])));
+    step("clippy", &mut || {
+        let flags = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+        succeeds(cargo(root).args(flags))
+    });
+    step("advisories", &mut || advisories(root));
+    match broken.as_slice() {
+        [] => println!("check: good"),
+        names => println!("check: BROKEN: {}", names.join(", ")),
+    }
+    Ok(broken.is_empty())
+}
+
+/// The list of known holes comes from the network, by a tool that takes longer to build than Contrail's own crates:
+/// it runs where somebody has it.
+fn advisories(root: &Path) -> Result<bool> {
+    let has_tool = Command::new("cargo-deny").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !has_tool.is_ok_and(|status| status.success()) {
+        println!("SKIPPED: advisories were not looked at: cargo-deny is not installed (cargo install cargo-deny)");
+        return Ok(true);
+    }
+    succeeds(Command::new("cargo-deny").args(["--locked", "check", "advisories"]).current_dir(root))
+}
+
+/// Every test, or only the parts named. Ends with the totals, which also go to `test-totals.txt` in the target folder.
+pub fn test(root: &Path, parts: &[&str]) -> Result<bool> {
+    if let Some(unknown) = parts.iter().find(|part| !["rust", "unit", "e2e"].contains(part)) {
+        bail!("unknown part {unknown}: rust, unit (web), e2e (web)");
+    }
+    let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
+    let web = root.join("web");
+    let target = target(root);
+    let totals_file = target.join("test-totals.txt");
+    let _ = std::fs::remove_file(&totals_file);
+    let mut totals = Totals::default();
+    let mut skips = Vec::new();
+    let mut step = |name: &str, command: &mut Command| -> Result<()> {
+        println!("== {name}");
+        let (found, reasons) = read_tests(environment(command, root, &target)).with_context(|| name.to_string())?;
+        println!("== {name}: {found}\n");
+        totals += found;
+        skips.extend(reasons.into_iter().map(|reason| format!("{name}: {reason}")));
+        Ok(())
+    };
+    if wanted("rust") {
+        let flags = ["test", "--workspace", "--locked", "--no-fail-fast", "--", "--show-output"];
+        step("Rust", cargo(root).args(flags))?;
+    }
+    if wanted("unit") {
+        step("web", npm(&web).args(["run", "--silent", "test"]))?;
+    }
+    if wanted("e2e") {
+        step("browser", npm(&web).args(["run", "--silent", "e2e"]))?;
+    }
+    for skip in &skips {
+        println!("SKIPPED {skip}");
+    }
+    std::fs::create_dir_all(&target)?;
+    std::fs::write(&totals_file, format!("{totals}\n"))?;
+    println!("{totals}");
+    Ok(totals.failed == 0)
+}
+
+/// Where the things that set-up made are, for the tests that use them.
+fn environment<'a>(command: &'a mut Command, root: &Path, target: &Path) -> &'a mut Command {
+    let python = root.join(".contrail/venv/bin/python");
+    if python.is_file() {
+        command.env("CONTRAIL_PYTHON", python);
+    }
+    command.env("CONTRAIL_BINARY", target.join("debug/contrail"))
+}
+
+/// Runs a test runner, shows what it says, and reads its totals.
+fn read_tests(command: &mut Command) -> Result<(Totals, Vec<String>)> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (sender, lines) = mpsc::channel();
+    let stdout = child.stdout.take().map(|out| Box::new(out) as Box<dyn Read + Send>);
+    let stderr = child.stderr.take().map(|err| Box::new(err) as Box<dyn Read + Send>);
+    for stream in [stdout, stderr].into_iter().flatten() {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            let mut stream = BufReader::new(stream);
+            let mut bytes = Vec::new();
+            while stream.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
+                let line = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_string();
+                bytes.clear();
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    drop(sender);
+    let mut reader = Reader::default();
+    for line in lines {
+        if reader.line(&line) {
+            println!("{line}");
+        }
+    }
+    let succeeded = child.wait()?.success();
+    Ok((reader.finish(succeeded), reader.skips))
+}
+
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+    command.current_dir(root);
+    command
+}
+
+fn npm(web: &Path) -> Command {
+    let mut command = Command::new("npm");
+    command.current_dir(web);
+    command
+}
+
+fn succeeds(command: &mut Command) -> Result<bool> {
+    let name = format!("{command:?}");
+    Ok(command.stdin(Stdio::null()).status().with_context(|| name)?.success())
+}
