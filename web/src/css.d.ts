@@ -1,4 +1,0 @@
-declare module '*.glsl?raw' {
-  const source: string
-  export default source
-}

@@ -1,0 +1,53 @@
+// Makes a MapLibre map over our base style. Both pages with a map come in by this door.
+import 'maplibre-gl/dist/maplibre-gl.css'
+import { Map as MapLibre, setWorkerUrl, type GeoJSONSource, type MapOptions } from 'maplibre-gl'
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
+import { baseStyle, coastUrls, FINE_FROM_ZOOM, type BaseOptions } from './baseStyle'
+
+setWorkerUrl(workerUrl)
+
+export interface CreateMapOptions extends BaseOptions {
+  container: HTMLElement
+  /** Longitude, latitude. */
+  center: [number, number]
+  zoom: number
+  options?: Partial<MapOptions>
+}
+
+/** `webdriver` browsers keep the drawing buffer, so that screenshots show the map. */
+const screenshots = () => navigator.webdriver
+
+export async function createMap({ container, center, zoom, options, ...base }: CreateMapOptions): Promise<MapLibre> {
+  // Labels are drawn from the page's font; drawn before it is there they would keep the fallback's shapes.
+  await Promise.all([
+    document.fonts.load('500 12px "Inter Variable"'),
+    document.fonts.load('600 12px "Inter Variable"'),
+  ])
+  const map = new MapLibre({
+    container,
+    style: baseStyle({ ...base, fine: base.fine || zoom > FINE_FROM_ZOOM }),
+    center,
+    zoom,
+    minZoom: 0.6,
+    maxZoom: 13,
+    attributionControl: false,
+    fadeDuration: 0,
+    maxPitch: 60,
+    canvasContextAttributes: { antialias: true, preserveDrawingBuffer: screenshots() },
+    ...options,
+  })
+  refineWhenNear(map, zoom > FINE_FROM_ZOOM)
+  return map
+}
+
+/** Fetches the fine coast the first time somebody comes near enough to see the difference. */
+function refineWhenNear(map: MapLibre, already: boolean) {
+  let fine = already
+  map.on('zoomend', () => {
+    if (fine || map.getZoom() <= FINE_FROM_ZOOM) return
+    fine = true
+    for (const [name, url] of Object.entries(coastUrls(true))) {
+      ;(map.getSource(name) as GeoJSONSource | undefined)?.setData(url)
+    }
+  })
+}
