@@ -1,0 +1,84 @@
+//! Assets and tables: what the lake holds and how it came to be.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Time;
+
+/// What is asked of the catalog.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CatalogRequest {
+    Assets,
+    Tables,
+    /// One table with its snapshots.
+    Table(String),
+}
+
+/// The answer to the [`CatalogRequest`] of the same name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Catalog {
+    Assets(Vec<Asset>),
+    Tables(Vec<Table>),
+    Table(Box<Table>),
+}
+
+/// A model and what has been made of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Asset {
+    pub name: String,
+    pub layer: String,
+    pub kind: String,
+    pub doc: String,
+    pub inputs: Vec<String>,
+    pub grain: Option<String>,
+    pub columns: Vec<ColumnInfo>,
+    pub built_at: Option<Time>,
+    pub rows: Option<u64>,
+    /// Whether its definition is newer than its rows.
+    pub outdated: bool,
+    pub held_hours: Vec<Time>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ColumnInfo {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub data_type: String,
+    pub doc: String,
+}
+
+/// One table of the lake. `columns`, `snapshots` and `properties` are filled only when it is asked for by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Table {
+    pub name: String,
+    pub doc: String,
+    pub rows: u64,
+    pub files: u64,
+    pub bytes: u64,
+    /// As text: a snapshot id does not fit a JavaScript number.
+    pub snapshot_id: Option<String>,
+    pub sequence_number: Option<i64>,
+    pub updated_at: Option<Time>,
+    pub partition: Option<String>,
+    pub sort: Vec<String>,
+    pub location: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnInfo>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<SnapshotInfo>,
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub properties: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct SnapshotInfo {
+    pub snapshot_id: String,
+    pub sequence_number: i64,
+    pub at: Time,
+    pub operation: String,
+    pub summary: std::collections::BTreeMap<String, String>,
+}

@@ -1,0 +1,1 @@
+//! The OpenSky-shaped server of `contrail sky`.
