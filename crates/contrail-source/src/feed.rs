@@ -18,6 +18,9 @@ use contrail_types::Micros;
 use tokio::sync::watch;
 
 use crate::ledger::{Fetch, Outcome};
+use crate::opensky::OpenSkyFeed;
+use crate::readsb::ReadsbFeed;
+use crate::replay::ReplayFeed;
 use crate::wire::{BadAnswer, Rejected};
 pub use config::FeedConfig;
 pub use health::{Credits, FeedHealth, FeedState};
@@ -227,6 +230,16 @@ pub fn open(
     if name.is_empty() || name.len() > 40 || !name.chars().all(good) {
         return Err(OpenError::Name { feed: name.into(), value: name.into() });
     }
-    let _ = (config, context, position);
-    Err(OpenError::Key { feed: name.into(), key: "kind", reason: "not yet".into() })
+    Ok(match config {
+        FeedConfig::OpenSky(config) => Box::new(OpenSkyFeed::open(name, config, context)?),
+        FeedConfig::Readsb(config) => Box::new(ReadsbFeed::open(name, config, context)?),
+        FeedConfig::Replay(config) => Box::new(ReplayFeed::open(name, config, context, position)?),
+        FeedConfig::Demo(_) => {
+            return Err(OpenError::Key {
+                feed: name.into(),
+                key: "kind",
+                reason: "the demo sky is not there yet".into(),
+            });
+        }
+    })
 }

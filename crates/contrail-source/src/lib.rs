@@ -11,8 +11,12 @@
 
 pub mod area;
 pub mod feed;
+mod http;
 pub mod ledger;
+pub mod opensky;
 pub mod pacer;
+pub mod readsb;
+pub mod replay;
 pub mod wire;
 
 pub use feed::config::FeedConfig;

@@ -38,6 +38,19 @@ pub struct Parsed {
     pub left_out: BTreeMap<&'static str, u64>,
 }
 
+impl Parsed {
+    /// An answer without rows.
+    pub fn empty(answer_time: Option<Micros>) -> Self {
+        Self {
+            answer_time,
+            states: RecordBatch::new_empty(contrail_types::state::schema()),
+            rejected: Vec::new(),
+            bad_fields: BTreeMap::new(),
+            left_out: BTreeMap::new(),
+        }
+    }
+}
+
 /// A row that cannot be a state, as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {

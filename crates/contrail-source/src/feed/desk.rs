@@ -184,3 +184,15 @@ fn message(parsed: &Parsed) -> String {
     add(parsed.left_out.values().sum(), "rows left out");
     text
 }
+
+/// Runs what takes milliseconds of computing away from the async threads; a panic in it goes on here.
+pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down, and so is whoever waits here.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

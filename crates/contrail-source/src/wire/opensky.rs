@@ -168,3 +168,6 @@ fn field<'a>(row: &mut Row<'a>, at: usize, value: Value<'a>, bad: &mut Bad) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

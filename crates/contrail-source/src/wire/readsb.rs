@@ -278,3 +278,6 @@ fn source(kind: &Value<'_>, mlat: &Value<'_>, tisb: &Value<'_>) -> Option<i32> {
 fn before(now: Micros, age: f64) -> Option<Micros> {
     instant(((now as f64 / 1e6 - age) * 10.0).round() / 10.0)
 }
+
+#[cfg(test)]
+mod tests;

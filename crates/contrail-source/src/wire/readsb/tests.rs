@@ -1,0 +1,1 @@
+//! Cases for `aircraft.json`, made up after what real receivers write.
