@@ -4,6 +4,10 @@
 //! `source` (feeds into the log), `land` (log into `states_raw`), `build` (derived tables and marts). [`data_dir`] and
 //! [`ledger`] are what they share on disk.
 
+pub mod build;
 pub mod data_dir;
+pub mod land;
 pub mod ledger;
+pub mod pulse;
 pub mod rules;
+pub mod source;

@@ -144,8 +144,8 @@ pub struct Start<'a> {
     /// First and one-past-last offset of each partition that the log holds.
     pub log: &'a BTreeMap<i32, Range<i64>>,
     pub properties: &'a Properties,
-    /// The summary of the table's current snapshot; `None` when it has none yet.
-    pub summary: Option<&'a Properties>,
+    /// What the newest snapshot that speaks of this stream says; `None` when none does.
+    pub recorded: Option<&'a str>,
     pub accept_gap: bool,
     pub new_stream: bool,
 }
@@ -159,13 +159,11 @@ pub fn start(s: &Start<'_>) -> Result<Offsets, BadStart> {
         logs.sort_unstable();
         return Err(BadStart::UnknownStream { stream: s.stream.into(), known: logs.join(", ") });
     }
-    if let (Some(summary), Some(property)) = (s.summary, s.properties.get(&key(s.stream))) {
-        // Snapshots by other tools carry no word of ours, which is fine; a word that differs is not.
-        if let Some(said) = summary.get(&key(s.stream)).filter(|said| *said != property)
-            && !s.new_stream
-        {
-            return Err(BadStart::RolledBack { property: property.clone(), summary: said.clone() });
-        }
+    if let (Some(said), Some(property)) = (s.recorded, s.properties.get(&key(s.stream)))
+        && said != property
+        && !s.new_stream
+    {
+        return Err(BadStart::RolledBack { property: property.clone(), summary: said.into() });
     }
     let mut from = Offsets::new();
     for (&partition, held) in s.log {

@@ -1,0 +1,307 @@
+//! The build role: derived tables follow their inputs, commit by commit.
+//!
+//! One build at a time, in graph order: `states` takes in what has landed ([`append`]), the folds follow it ([`fold`]),
+//! the marts follow the folds ([`mart`]). What comes while a build runs is one more build after it. Folds and marts
+//! reach the lake on the publish interval and at the close of each hour.
+
+pub mod append;
+pub mod fold;
+pub mod mart;
+pub mod recent;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::error::ArrowError;
+use contrail_kit::crash::Crashed;
+use contrail_kit::{Class, Classified, Clock};
+use contrail_lake::{CommitFailed, FenceFailure, Lake, LakeError, LakeTable, LiveFile, Version};
+use contrail_model::{Engine, EngineError, Kind, Project};
+use contrail_types::time::{HOUR, hour_of, rfc3339};
+use contrail_types::{Micros, Transform, state};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::ledger::{Ledger, RunLine};
+use crate::pulse::Pulse;
+use crate::rules::deriving::{self, Moved, Progress};
+use append::Append;
+use fold::{FoldTable, Memory};
+use mart::MartTable;
+
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    #[error(transparent)]
+    Commit(#[from] CommitFailed),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Moved(#[from] Moved),
+    #[error("{0} was loaded older than what is built from it; it will be loaded again")]
+    Stale(String),
+    #[error("rows do not fit together")]
+    Arrow(#[from] ArrowError),
+    #[error("the build stopped on a bug: {0}")]
+    Panicked(#[from] tokio::task::JoinError),
+    #[error(transparent)]
+    Crashed(#[from] Crashed),
+    #[error(
+        "{} cannot be rebuilt: {table} no longer holds all of its input. Hours from {table}'s horizon on can",
+        rfc3339(*.hour)
+    )]
+    BeforeHorizon { table: String, hour: Micros },
+    #[error("there is no model {0}; `contrail assets` lists them")]
+    NoModel(String),
+}
+
+impl Classified for BuildError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Lake(e) => e.class(),
+            Self::Commit(e) => e.class(),
+            Self::Engine(e) => e.class(),
+            Self::Moved(_) | Self::Stale(_) => Class::EXTERNAL,
+            Self::Arrow(_) | Self::Panicked(_) | Self::Crashed(_) => Class::INTERNAL,
+            Self::BeforeHorizon { .. } | Self::NoModel(_) => Class::USER,
+        }
+    }
+}
+
+/// What the build role works with.
+#[derive(Clone)]
+pub struct Build {
+    pub lake: Lake,
+    pub raw: LakeTable,
+    pub engine: Engine,
+    pub project: Arc<Project>,
+    pub publish_interval: Duration,
+    /// Folder of the marts' plain Parquet files.
+    pub marts: PathBuf,
+    pub clock: Clock,
+    pub ledger: Ledger,
+    pub pulse: Pulse,
+    /// Told after each commit to the raw table.
+    pub landed: watch::Receiver<u64>,
+    /// The folds' growing hours, for those who ask questions.
+    pub fresh: Fresh,
+}
+
+/// The folds by name: their table, and what of them is not in the lake yet. Filled by the builder, read by many.
+#[derive(Clone, Default)]
+pub struct Fresh(Arc<std::sync::RwLock<Vec<(String, LakeTable, Memory)>>>);
+
+impl Fresh {
+    pub fn get(&self, fold: &str) -> Option<(LakeTable, Memory)> {
+        let folds = self.0.read().unwrap();
+        folds.iter().find(|(name, ..)| name == fold).map(|(_, table, memory)| (table.clone(), memory.clone()))
+    }
+
+    fn set(&self, folds: &[FoldTable]) {
+        let list = folds.iter().map(|f| (f.model.name.clone(), f.table.clone(), f.memory.clone())).collect();
+        *self.0.write().unwrap() = list;
+    }
+}
+
+/// All derived tables of the project.
+pub struct Builder {
+    build: Build,
+    append: Append,
+    folds: Vec<FoldTable>,
+    marts: Vec<MartTable>,
+    published: Instant,
+    newest_hour: Micros,
+}
+
+/// The raw table is looked at this often even when nobody says that it has changed.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// Builds until `stop`; then publishes what is not in the lake yet.
+pub async fn run(build: Build, stop: CancellationToken) -> Result<(), BuildError> {
+    let mut landed = build.landed.clone();
+    let mut builder = Builder::open(build).await?;
+    loop {
+        landed.borrow_and_update();
+        while builder.step().await? {
+            if stop.is_cancelled() {
+                break;
+            }
+        }
+        let until_publish = builder.published + builder.build.publish_interval;
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = landed.changed() => {}
+            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep_until(until_publish) => builder.publish().await?,
+        }
+    }
+    // What landed while the line was stopping still counts.
+    while builder.step().await? {}
+    builder.publish().await
+}
+
+impl Builder {
+    /// Makes or opens the table of every model.
+    pub async fn open(build: Build) -> Result<Self, BuildError> {
+        let mut append = None;
+        let (mut folds, mut marts) = (Vec::new(), Vec::new());
+        for model in &build.project.models {
+            let (model, engine) = (model.clone(), build.engine.clone());
+            match model.kind {
+                Kind::View => {}
+                Kind::Append => {
+                    let table = build.lake.ensure(&model.def).await?;
+                    append = Some(Append::new(model, table, build.raw.clone(), engine));
+                }
+                Kind::Fold => {
+                    let table = build.lake.ensure(&model.def).await?;
+                    folds.push(FoldTable::new(model, table, engine));
+                }
+                Kind::Partition => {
+                    let table = build.lake.ensure(&model.def).await?;
+                    marts.push(MartTable::new(model, table, engine));
+                }
+            }
+        }
+        let append = append.ok_or_else(|| BuildError::NoModel("of kind append".into()))?;
+        build.fresh.set(&folds);
+        Ok(Self { build, append, folds, marts, published: Instant::now(), newest_hour: 0 })
+    }
+
+    /// One build of everything; whether there is more to take in at once.
+    pub async fn step(&mut self) -> Result<bool, BuildError> {
+        let (started, started_at) = (Instant::now(), self.build.clock.now());
+        let step = self.append.step().await?;
+        let mut changed = BTreeSet::new();
+        for fold in &mut self.folds {
+            changed.extend(fold.follow(&self.append.table, &step).await?);
+        }
+        let mut marts_changed = false;
+        for mart in &mut self.marts {
+            let mut hours = mart.start(&self.folds).await?;
+            hours.extend(&changed);
+            marts_changed |= !hours.is_empty();
+            // While catching up the marts wait: their days would be computed again for every batch.
+            if !step.more {
+                mart.update(&self.folds, &hours).await?;
+            } else {
+                mart.postpone(&hours);
+            }
+        }
+        if step.appended.is_some() || marts_changed {
+            self.report(started, started_at, step.delta.num_rows() as u64);
+        }
+        let newest = changed.last().copied().unwrap_or(self.newest_hour);
+        let hour_closed = self.newest_hour != 0 && newest > self.newest_hour;
+        self.newest_hour = self.newest_hour.max(newest);
+        if !step.more && (hour_closed || self.published.elapsed() >= self.build.publish_interval) {
+            self.publish().await?;
+        }
+        Ok(step.more)
+    }
+
+    /// Brings the lake up to what is in memory.
+    pub async fn publish(&mut self) -> Result<(), BuildError> {
+        let keep_from = hour_of(self.newest_hour) - HOUR;
+        for fold in &mut self.folds {
+            fold.publish(keep_from).await?;
+        }
+        for mart in &mut self.marts {
+            mart.update(&self.folds, &BTreeSet::new()).await?;
+            mart.publish(&self.folds, &self.build.marts).await?;
+        }
+        self.published = Instant::now();
+        let now = self.build.clock.now();
+        self.build.pulse.with(|beats| beats.build.published_at = Some(now));
+        self.upkeep().await;
+        Ok(())
+    }
+
+    /// Never fails a build that has landed.
+    async fn upkeep(&self) {
+        let tables = std::iter::once(&self.append.table)
+            .chain(self.folds.iter().map(|fold| &fold.table))
+            .chain(self.marts.iter().map(|mart| &mart.table));
+        for table in tables {
+            if let Err(error) = table.upkeep().await {
+                let error = contrail_kit::class::chain(&error);
+                tracing::warn!(table = table.name(), error, "upkeep failed, will be tried again");
+            }
+        }
+    }
+
+    fn report(&self, started: Instant, started_at: Micros, rows: u64) {
+        let now = self.build.clock.now();
+        self.build.pulse.with(|beats| {
+            beats.build.built_at = Some(now);
+            beats.build.rows += rows;
+            beats.build.builds += 1;
+            beats.build.took_ms = started.elapsed().as_millis() as u64;
+        });
+        self.build.pulse.count("build", rows, now);
+        let line = RunLine {
+            run_id: Uuid::now_v7().to_string(),
+            kind: "build".into(),
+            target: "all".into(),
+            started_at,
+            ended_at: now,
+            rows,
+            error: None,
+        };
+        if let Err(error) = self.build.ledger.run(&line) {
+            tracing::warn!(%error, "the ledger could not take a run");
+        }
+    }
+
+    /// Writes hours of `states` anew from raw, on command; folds and marts follow.
+    pub async fn rebuild(&mut self, hours: &BTreeSet<Micros>) -> Result<u64, BuildError> {
+        let rows = self.append.rebuild(hours).await?;
+        while self.step().await? {}
+        self.publish().await?;
+        Ok(rows)
+    }
+}
+
+/// A fence on everything that a running build may not overtake.
+fn fence_on(seen: Progress) -> impl Fn(&Version) -> Result<(), FenceFailure> + Send + Sync {
+    move |now| {
+        let now = Progress::read(now.properties()).map_err(|e| FenceFailure::Fenced(e.to_string()))?;
+        deriving::fence(&seen, &now).map_err(|e| FenceFailure::Fenced(e.to_string()))
+    }
+}
+
+/// The weaker fence of a manual build of `hours` of a table partitioned by hour.
+fn manual_fence_on(
+    seen: &Progress,
+    now: &Version,
+    hours: &BTreeSet<Micros>,
+    read_at: i64,
+) -> Result<(), FenceFailure> {
+    let newest = |hour: Micros| {
+        let files = now.files_in(Transform::Hour.value(hour));
+        files.map(|file| file.data_sequence_number).max().unwrap_or(0)
+    };
+    let progress = Progress::read(now.properties()).map_err(|e| FenceFailure::Fenced(e.to_string()))?;
+    deriving::manual_fence(seen, &progress, hours, read_at, newest).map_err(|e| FenceFailure::Stale(e.to_string()))
+}
+
+fn paths<'a>(files: impl Iterator<Item = &'a Arc<LiveFile>>) -> Vec<PathBuf> {
+    files.map(|file| PathBuf::from(&file.path)).collect()
+}
+
+/// Work for DuckDB, Parquet and disks, off the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BuildError> + Send + 'static,
+) -> Result<T, BuildError> {
+    tokio::task::spawn_blocking(work).await?
+}
+
+/// The raw tables that every lake has.
+pub async fn raw_tables(lake: &Lake) -> Result<(LakeTable, LakeTable), LakeError> {
+    Ok((lake.ensure(&state::raw_table()).await?, lake.ensure(&state::dead_letters_table()).await?))
+}

@@ -1,0 +1,232 @@
+//! Fold models (`aircraft_hours`, `aircraft_cells`): growing hours live in memory, and reach the lake when published.
+//!
+//! A fold follows `states` snapshot by snapshot. Its own builder's very next append is merged; after anything else the
+//! touched hours are computed again from their files (see [`crate::rules::deriving::follow`]).
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::TimestampMicrosecondType;
+use contrail_kit::crash;
+use contrail_lake::{Change, LakeTable, Version};
+use contrail_model::project::Severity;
+use contrail_model::{Engine, Fold, Input, Model};
+use contrail_types::time::HOUR;
+use contrail_types::{Micros, Transform};
+use uuid::Uuid;
+
+use super::append::Step;
+use super::{BuildError, blocking, fence_on, paths};
+use crate::rules::deriving::{self, Follow, Progress};
+
+/// A fold's growing hours, shared with those who ask questions.
+pub type Memory = Arc<Mutex<Fold>>;
+
+pub struct FoldTable {
+    pub model: Model,
+    pub table: LakeTable,
+    pub memory: Memory,
+    engine: Engine,
+    /// Snapshot and sequence number of the input that memory covers.
+    at: Option<i64>,
+    sequence: i64,
+    /// The own table as this builder left it.
+    seen: Progress,
+    seen_snapshot: Option<i64>,
+    started: bool,
+    /// Hours that the lake does not have yet as they are in memory.
+    dirty: BTreeSet<Micros>,
+}
+
+impl FoldTable {
+    pub fn new(model: Model, table: LakeTable, engine: Engine) -> Self {
+        let memory = Arc::new(Mutex::new(Fold::new(&model)));
+        Self {
+            model,
+            table,
+            memory,
+            engine,
+            at: None,
+            sequence: 0,
+            seen: Progress::default(),
+            seen_snapshot: None,
+            started: false,
+            dirty: BTreeSet::new(),
+        }
+    }
+
+    fn input(&self) -> &str {
+        &self.model.inputs[0]
+    }
+
+    /// Follows the input to `step`; the hours that have changed.
+    pub async fn follow(&mut self, input: &LakeTable, step: &Step) -> Result<BTreeSet<Micros>, BuildError> {
+        let own = self.table.load().await?;
+        let moved = !self.started || own.snapshot_id() != self.seen_snapshot;
+        if moved {
+            self.seen = Progress::read(own.properties())?;
+            self.seen_snapshot = own.snapshot_id();
+            self.sequence = self.seen.covers(self.input());
+            self.at = None;
+            *self.memory.lock().unwrap() = Fold::new(&self.model);
+            self.dirty = self.seen.held.clone();
+            self.started = true;
+        }
+        if deriving::is_stale(self.sequence, step.version.sequence_number()) {
+            return Err(BuildError::Stale(self.input().to_owned()));
+        }
+        let changed = match deriving::follow(self.at, step.version.snapshot_id(), step.appended.as_ref(), moved) {
+            Follow::Current => BTreeSet::new(),
+            Follow::Merge => self.merge(input, step).await?,
+            Follow::Recompute => {
+                let hours = step.version.files_after(self.sequence).filter_map(|f| f.partition);
+                let mut hours: BTreeSet<Micros> = hours.map(|hour| Micros::from(hour) * HOUR).collect();
+                hours.extend(&self.seen.held);
+                self.recompute(input, &step.version, &hours).await?;
+                hours
+            }
+        };
+        crash::point("build.fold.followed")?;
+        self.at = step.version.snapshot_id();
+        self.sequence = step.version.sequence_number();
+        self.dirty.extend(&changed);
+        Ok(changed)
+    }
+
+    /// Merges a delta into the hours that are in memory; hours that are not are computed from their files.
+    async fn merge(&mut self, input: &LakeTable, step: &Step) -> Result<BTreeSet<Micros>, BuildError> {
+        let (engine, model, delta) = (self.engine.clone(), self.model.clone(), step.delta.clone());
+        let name = self.input().to_owned();
+        let folded = blocking(move || Ok(engine.run(&model, &[(&name, Input::batch(delta))])?)).await?;
+        let touched = hours_of(&folded);
+        let known: BTreeSet<Micros> = self.memory.lock().unwrap().hours().into_iter().collect();
+        let missing: BTreeSet<Micros> = touched.difference(&known).copied().collect();
+        self.recompute(input, &step.version, &missing).await?;
+        let rest = if missing.is_empty() { folded } else { only(&folded, |hour| !missing.contains(&hour))? };
+        self.memory.lock().unwrap().merge(&rest)?;
+        Ok(touched)
+    }
+
+    /// The definition: each hour from all of its rows.
+    async fn recompute(
+        &mut self,
+        input: &LakeTable,
+        version: &Version,
+        hours: &BTreeSet<Micros>,
+    ) -> Result<(), BuildError> {
+        for &hour in hours {
+            let files: Vec<_> = version.files_in(Transform::Hour.value(hour)).cloned().collect();
+            let pin = input.pin(files.iter().map(|f| f.path.clone()));
+            let (engine, model, memory) = (self.engine.clone(), self.model.clone(), self.memory.clone());
+            let (name, rows) = (self.input().to_owned(), Input::files(paths(files.iter())));
+            blocking(move || {
+                let _pin = pin;
+                let folded = engine.run(&model, &[(&name, rows)])?;
+                let mut memory = memory.lock().unwrap();
+                memory.forget(hour);
+                Ok(memory.merge(&folded)?)
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what has changed to the lake, in one commit; the hours that were written. `keep_from` on, hours stay in
+    /// memory although they are in the lake.
+    pub async fn publish(&mut self, keep_from: Micros) -> Result<BTreeSet<Micros>, BuildError> {
+        if !self.started || (self.dirty.is_empty() && self.seen.covers(self.input()) == self.sequence) {
+            return Ok(BTreeSet::new());
+        }
+        let own = self.table.load().await?;
+        let dirty: Vec<Micros> = self.dirty.iter().copied().collect();
+        let (engine, model, memory, table) =
+            (self.engine.clone(), self.model.clone(), self.memory.clone(), self.table.clone());
+        let (files, good, held) = blocking(move || {
+            let (mut files, mut good, mut held) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+            for hour in dirty {
+                let rows = memory.lock().unwrap().batch(&[hour])?;
+                if engine.checks(&model, &rows)?.iter().any(|failure| failure.severity == Severity::Error) {
+                    tracing::warn!(model = model.name, hour, "a check failed: the hour is held back");
+                    held.insert(hour);
+                } else {
+                    files.extend(table.encode(&rows)?);
+                    good.insert(hour);
+                }
+            }
+            Ok((files, good, held))
+        })
+        .await?;
+        crash::point("build.fold.encoded")?;
+        let mut next = self.seen.clone();
+        next.built.insert(self.input().to_owned(), self.sequence);
+        next.held = next.held.difference(&good).copied().chain(held.iter().copied()).collect();
+        next.epoch += u64::from(!good.is_empty());
+        let change = if good.is_empty() {
+            Change::append(files)
+        } else {
+            let values = good.iter().map(|hour| Transform::Hour.value(*hour));
+            Change::overwrite_partitions(values, own.sequence_number(), files)
+        };
+        let change = change
+            .set(next.properties())
+            .summary("contrail.run_id", Uuid::now_v7().to_string())
+            .summary("contrail.model_hash", self.model.hash.clone());
+        let committed = self.table.commit(change, fence_on(self.seen.clone())).await?;
+        crash::point("build.fold.committed")?;
+        self.seen = next;
+        self.seen_snapshot = Some(committed.snapshot_id);
+        self.dirty = held;
+        let mut memory = self.memory.lock().unwrap();
+        for hour in memory.hours() {
+            if hour < keep_from && !self.dirty.contains(&hour) {
+                memory.forget(hour);
+            }
+        }
+        drop(memory);
+        Ok(good)
+    }
+
+    /// Where the rows of `hours` are: in memory where they grow, else in the lake.
+    pub async fn rows(&self, hours: &BTreeSet<Micros>) -> Result<Input, BuildError> {
+        rows(&self.table, &self.memory, |hour| hours.contains(&hour)).await
+    }
+}
+
+/// The rows of a fold whose hours `wanted` likes. Memory is asked first: an hour that leaves it is in the lake by then.
+pub async fn rows(
+    table: &LakeTable,
+    memory: &Memory,
+    wanted: impl Fn(Micros) -> bool,
+) -> Result<Input, BuildError> {
+    let (held, batch) = {
+        let memory = memory.lock().unwrap();
+        let held: BTreeSet<Micros> = memory.hours().into_iter().collect();
+        let hours: Vec<Micros> = held.iter().copied().filter(|hour| wanted(*hour)).collect();
+        (held, memory.batch(&hours)?)
+    };
+    let version = table.load().await?;
+    let files = version.live_files().filter(|file| {
+        file.records > 0
+            && file.partition.is_none_or(|hour| {
+                let hour = Micros::from(hour) * HOUR;
+                wanted(hour) && !held.contains(&hour)
+            })
+    });
+    let input = Input::files(paths(files));
+    Ok(if batch.num_rows() > 0 { input.and_batches(vec![batch]) } else { input })
+}
+
+fn column(rows: &RecordBatch) -> &arrow::array::PrimitiveArray<TimestampMicrosecondType> {
+    rows["hour"].as_primitive()
+}
+
+fn hours_of(rows: &RecordBatch) -> BTreeSet<Micros> {
+    column(rows).values().iter().copied().collect()
+}
+
+fn only(rows: &RecordBatch, keep: impl Fn(Micros) -> bool) -> Result<RecordBatch, BuildError> {
+    let mask: BooleanArray = column(rows).values().iter().map(|hour| Some(keep(*hour))).collect();
+    Ok(filter_record_batch(rows, &mask)?)
+}

@@ -1,0 +1,188 @@
+//! One batch on its way: gathered chunks, decoded, sorted out against dead letters, encoded as data files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::datatypes::{Int32Type, Int64Type};
+use contrail_kit::{Clock, crash};
+use contrail_lake::{EncodedFile, LakeTable};
+use contrail_log::{Chunk, CodecError, Decoder, Registry};
+use contrail_types::Micros;
+
+use super::{Land, LandError, Settled};
+use crate::rules::Offsets;
+use crate::rules::landing::{Verdict, verdict};
+
+/// Messages that will land together.
+#[derive(Default)]
+pub struct Batch {
+    chunks: Vec<Chunk>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Batch {
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn extend(&mut self, chunk: Option<Chunk>) {
+        if let Some(chunk) = chunk {
+            self.rows += chunk.messages.len();
+            self.bytes += chunk.messages.bytes();
+            self.chunks.push(chunk);
+        }
+    }
+}
+
+/// A batch that only has to be committed.
+pub struct Work {
+    pub ranges: BTreeMap<i32, Range<i64>>,
+    pub raw: Vec<EncodedFile>,
+    pub dead: Vec<EncodedFile>,
+    pub rows: u64,
+    pub dead_letters: u64,
+}
+
+/// Decodes and encodes batches; any number at the same time.
+pub struct Workshop {
+    registry: Arc<dyn Registry>,
+    raw: LakeTable,
+    dead: LakeTable,
+    clock: Clock,
+    pub stream: String,
+    settled: Settled,
+    /// Decoders that are not at work; a decoder keeps what it has learnt of a schema.
+    idle: Mutex<Vec<Decoder>>,
+}
+
+impl Workshop {
+    pub(super) fn new(land: &Land, stream: String, settled: Settled) -> Self {
+        Self {
+            registry: land.registry.clone(),
+            raw: land.raw.clone(),
+            dead: land.dead.clone(),
+            clock: land.clock.clone(),
+            stream,
+            settled,
+            idle: Mutex::default(),
+        }
+    }
+
+    pub fn settled(&self) -> &Offsets {
+        &self.settled.progress
+    }
+
+    /// From messages to synced files.
+    pub async fn work(self: Arc<Self>, batch: Batch) -> Result<Work, LandError> {
+        let idle = self.idle.lock().unwrap().pop();
+        let mut decoder = idle.unwrap_or_else(|| Decoder::new(self.registry.clone()));
+        for chunk in &batch.chunks {
+            decoder.prepare(chunk).await?;
+        }
+        tokio::task::spawn_blocking(move || {
+            let work = self.decode_and_encode(&mut decoder, batch)?;
+            self.idle.lock().unwrap().push(decoder);
+            Ok(work)
+        })
+        .await?
+    }
+
+    fn decode_and_encode(&self, decoder: &mut Decoder, batch: Batch) -> Result<Work, LandError> {
+        let now = self.clock.now();
+        let (mut states, mut dead) = (Vec::new(), Vec::new());
+        for chunk in &batch.chunks {
+            let (rows, letters) = self.sort_out(decoder, chunk, now)?;
+            states.push(rows);
+            dead.push(letters);
+        }
+        crash::point("land.decoded")?;
+        let join = |batches: &[RecordBatch], table: &LakeTable| {
+            concat_batches(&table.schema(), batches).map_err(|e| LandError::Codec(CodecError::Arrow(e)))
+        };
+        let (states, dead) = (join(&states, &self.raw)?, join(&dead, &self.dead)?);
+        let work = Work {
+            ranges: ranges(&batch.chunks),
+            raw: self.raw.encode(&states)?,
+            dead: self.dead.encode(&dead)?,
+            rows: states.num_rows() as u64,
+            dead_letters: dead.num_rows() as u64,
+        };
+        crash::point("land.encoded")?;
+        Ok(work)
+    }
+
+    /// Rows and new dead letters of one chunk; below dead-letter progress the table of dead letters decides.
+    fn sort_out(
+        &self,
+        decoder: &mut Decoder,
+        chunk: &Chunk,
+        now: Micros,
+    ) -> Result<(RecordBatch, RecordBatch), LandError> {
+        let decoded = decoder.decode(chunk, now)?;
+        let settled = self.settled.progress.get(&chunk.partition).copied().unwrap_or(0);
+        if chunk.first_offset >= settled {
+            return Ok((decoded.states, decoded.dead));
+        }
+        let known: BTreeSet<i64> =
+            self.settled.known.iter().filter(|(p, _)| *p == chunk.partition).map(|(_, offset)| *offset).collect();
+        let mut contradiction = None;
+        let mut keep = |batch: &RecordBatch, readable: bool| {
+            let offsets = batch["log_offset"].as_primitive::<Int64Type>();
+            let keep: BooleanArray = offsets
+                .values()
+                .iter()
+                .map(|&offset| match verdict(readable, offset, settled, &known) {
+                    Verdict::Row | Verdict::NewDead => Some(true),
+                    Verdict::KnownDead => Some(false),
+                    Verdict::Contradiction => {
+                        contradiction.get_or_insert(offset);
+                        Some(false)
+                    }
+                })
+                .collect();
+            filter_record_batch(batch, &keep).map_err(|e| LandError::Codec(CodecError::Arrow(e)))
+        };
+        let (states, dead) = (keep(&decoded.states, true)?, keep(&decoded.dead, false)?);
+        match contradiction {
+            None => Ok((states, dead)),
+            Some(offset) => Err(LandError::Contradiction {
+                partition: chunk.partition,
+                offset,
+                reason: reason(&decoded.dead, offset),
+            }),
+        }
+    }
+}
+
+fn reason(dead: &RecordBatch, offset: i64) -> String {
+    let offsets = dead["log_offset"].as_primitive::<Int64Type>();
+    let at = offsets.values().iter().position(|o| *o == offset);
+    at.map_or_else(String::new, |at| dead["reason"].as_string::<i32>().value(at).to_owned())
+}
+
+/// The offsets that the chunks cover; chunks of one partition follow one another.
+fn ranges(chunks: &[Chunk]) -> BTreeMap<i32, Range<i64>> {
+    let mut ranges: BTreeMap<i32, Range<i64>> = BTreeMap::new();
+    for chunk in chunks {
+        let range = ranges.entry(chunk.partition).or_insert(chunk.first_offset..chunk.first_offset);
+        range.end = chunk.next_offset();
+    }
+    ranges
+}
+
+/// (partition, offset) of every row of `stream`.
+pub(super) fn offsets_of(rows: &RecordBatch, stream: &str) -> BTreeSet<(i32, i64)> {
+    let streams = rows["log_stream"].as_string::<i32>();
+    let partitions = rows["log_partition"].as_primitive::<Int32Type>();
+    let offsets = rows["log_offset"].as_primitive::<Int64Type>();
+    let ours = (0..rows.num_rows()).filter(|&row| !streams.is_null(row) && streams.value(row) == stream);
+    ours.map(|row| (partitions.value(row), offsets.value(row))).collect()
+}

@@ -1,0 +1,160 @@
+//! The one committer: dead letters first, then rows with their offsets, each under its fence.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use contrail_kit::class::chain;
+use contrail_kit::crash;
+use contrail_lake::{Change, CommitFailed, FenceFailure, Version};
+use contrail_types::Micros;
+use uuid::Uuid;
+
+use super::batch::{Work, Workshop};
+use super::{Land, LandError};
+use crate::rules::Offsets;
+use crate::rules::landing::{self, Refused};
+
+/// Commits between two rounds of upkeep.
+const UPKEEP_EVERY: u64 = 32;
+
+pub struct Committer {
+    land: Land,
+    stream: String,
+    /// Dead-letter progress as this lander left it.
+    settled: Offsets,
+    commits: u64,
+}
+
+impl Committer {
+    pub fn new(land: &Land, workshop: &Workshop) -> Self {
+        Self {
+            land: land.clone(),
+            stream: workshop.stream.clone(),
+            settled: workshop.settled().clone(),
+            commits: 0,
+        }
+    }
+
+    /// Lands batches that follow one another as one.
+    pub async fn commit(&mut self, works: Vec<Work>) -> Result<(), LandError> {
+        let work = join(works);
+        let run_id = Uuid::now_v7().to_string();
+        if work.dead_letters > 0 {
+            self.settle(&work, &run_id).await?;
+            crash::point("land.dead_letters_committed")?;
+        }
+        let (stream, ranges) = (self.stream.clone(), work.ranges.clone());
+        let next = move |version: &Version| -> Result<Offsets, Refused> {
+            landing::land(&stream, &landing::offsets(version.properties(), &stream)?, &ranges)
+        };
+        let (fence, stream) = (next.clone(), self.stream.clone());
+        let change = Change::append(work.raw)
+            .set_from(move |version| next(version).map(|o| vec![landing::property(&stream, &o)]).unwrap_or_default())
+            .summary("contrail.run_id", run_id);
+        let outcome = self.land.raw.commit(change, |version| fence(version).map(drop).map_err(refused)).await;
+        let committed = match outcome {
+            Ok(committed) => committed,
+            Err(error) => return Err(self.explain(error, &work.ranges).await),
+        };
+        crash::point("land.committed")?;
+        self.report(&landing::offsets(committed.version.properties(), &self.stream)?, work.rows, work.dead_letters).await;
+        self.commits += 1;
+        if self.commits.is_multiple_of(UPKEEP_EVERY) {
+            self.upkeep().await;
+        }
+        Ok(())
+    }
+
+    /// Adds dead letters; their progress never goes down.
+    async fn settle(&mut self, work: &Work, run_id: &str) -> Result<(), LandError> {
+        let (stream, seen, ranges) = (self.stream.clone(), self.settled.clone(), work.ranges.clone());
+        let next = move |version: &Version| -> Result<Offsets, Refused> {
+            landing::settle_fence(&stream, &seen, &landing::offsets(version.properties(), &stream)?, &ranges)
+        };
+        let (fence, stream) = (next.clone(), self.stream.clone());
+        let change = Change::append(work.dead.clone())
+            .set_from(move |version| next(version).map(|o| vec![landing::property(&stream, &o)]).unwrap_or_default())
+            .summary("contrail.run_id", run_id);
+        let committed = match self.land.dead.commit(change, |version| fence(version).map(drop).map_err(refused)).await {
+            Ok(committed) => committed,
+            Err(CommitFailed::Fenced { .. }) => {
+                let now = self.land.dead.load().await?;
+                let stands = landing::offsets(now.properties(), &self.stream)?;
+                let refused = landing::settle_fence(&self.stream, &self.settled, &stands, &work.ranges);
+                return Err(refused.map_or_else(sorted, |_| LandError::Ahead(Self::overtaken(&self.stream))));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.settled = landing::offsets(committed.version.properties(), &self.stream)?;
+        Ok(())
+    }
+
+    /// Why a fence refused, by the table as it stands: ahead of us is begun again, behind us is somebody's reset.
+    async fn explain(&self, error: CommitFailed, ranges: &BTreeMap<i32, Range<i64>>) -> LandError {
+        let CommitFailed::Fenced { .. } = &error else { return error.into() };
+        self.land.pulse.with(|beats| beats.land.dropped_batches += 1);
+        match self.land.raw.load().await {
+            Err(error) => error.into(),
+            Ok(version) => landing::offsets(version.properties(), &self.stream)
+                .and_then(|stands| landing::land(&self.stream, &stands, ranges))
+                .map_or_else(sorted, |_| LandError::Ahead(Self::overtaken(&self.stream))),
+        }
+    }
+
+    fn overtaken(stream: &str) -> Refused {
+        Refused::Ahead { stream: stream.into(), partition: 0, table: 0, batch: 0 }
+    }
+
+    async fn report(&self, landed: &Offsets, rows: u64, dead_letters: u64) {
+        let now: Micros = self.land.clock.now();
+        self.land.pulse.with(|beats| {
+            let land = &mut beats.land;
+            land.landed_at = Some(now);
+            land.landed_rows += rows;
+            land.dead_letters += dead_letters;
+            land.commits += 1;
+            land.next_offset.clone_from(landed);
+        });
+        self.land.pulse.count("land", rows, now);
+        self.land.landed.send_modify(|n| *n += 1);
+        // The log will hear it with the next commit or at the next start.
+        if let Err(error) = self.land.log.landed(landed).await {
+            tracing::warn!(error = chain(&error), "the log could not be told what has landed");
+        }
+    }
+
+    /// Thins snapshots and deletes what nobody reaches; never fails a commit that has landed.
+    async fn upkeep(&self) {
+        for table in [&self.land.raw, &self.land.dead] {
+            if let Err(error) = table.upkeep().await {
+                tracing::warn!(table = table.name(), error = chain(&error), "upkeep failed, will be tried again");
+            }
+        }
+    }
+}
+
+fn refused(error: Refused) -> FenceFailure {
+    FenceFailure::Fenced(error.to_string())
+}
+
+fn sorted(refused: Refused) -> LandError {
+    match refused {
+        Refused::Ahead { .. } => LandError::Ahead(refused),
+        other => LandError::Refused(other),
+    }
+}
+
+fn join(works: Vec<Work>) -> Work {
+    let mut works = works.into_iter();
+    let mut all = works.next().expect("a commit has a batch");
+    for work in works {
+        for (partition, range) in work.ranges {
+            all.ranges.entry(partition).or_insert(range.start..range.start).end = range.end;
+        }
+        all.raw.extend(work.raw);
+        all.dead.extend(work.dead);
+        all.rows += work.rows;
+        all.dead_letters += work.dead_letters;
+    }
+    all
+}

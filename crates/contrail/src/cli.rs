@@ -1,0 +1,201 @@
+//! The command line: what can be asked of the binary. Every subcommand is an adapter over a library call.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The live sky as a lakehouse that you own: OpenSky -> log -> Iceberg -> DuckDB -> map and SQL.
+#[derive(Debug, Parser)]
+#[command(name = "contrail", version, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Configuration file; without it ./contrail.toml, then the user's configuration folder
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder that holds everything Contrail keeps
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Sets one configuration key, such as --set land.commit.interval=2s; may be given again
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Prints JSON instead of tables
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Logs more; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the whole line in this process: source, log, lake, models, map
+    Up(Up),
+    /// Runs some roles only
+    Run {
+        /// The roles, in any order
+        #[arg(required = true)]
+        roles: Vec<Role>,
+    },
+    /// Serves a sky in OpenSky's own form: synthetic, or from a recording
+    Sky(Sky),
+    /// Asks a question in SQL
+    Sql(Sql),
+    /// Builds derived tables again from their input
+    Build(Build),
+    /// Lists the models: what is derived from what, and how fresh it is
+    Assets,
+    /// Shows tables of the lake
+    Tables {
+        #[command(subcommand)]
+        command: Option<Tables>,
+    },
+    /// Proves on your own data that nothing is lost and nothing stands twice
+    Verify,
+    /// Shows and checks the configuration
+    Config {
+        #[command(subcommand)]
+        command: Config,
+    },
+    /// Says whether this machine and configuration can run Contrail, and what to do if not
+    Doctor,
+    /// The process in which users' statements run; started by the node itself
+    #[command(hide = true)]
+    Query,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Up {
+    /// Plays the synthetic demo sky, in a data folder of its own
+    #[arg(long)]
+    pub demo: bool,
+    /// Opens the map in a browser
+    #[arg(long)]
+    pub open: bool,
+    /// Goes on although messages are gone from the log before they landed; recorded in the table
+    #[arg(long)]
+    pub accept_gap: bool,
+    /// Takes the log as a new one although the table was filled from another; recorded in the table
+    #[arg(long)]
+    pub new_stream: bool,
+}
+
+/// A part of the line, in flow order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Role {
+    /// Feeds into the log
+    Source,
+    /// The log into the lake's raw table
+    Land,
+    /// Derived tables and marts
+    Build,
+    /// Map, API and SQL
+    Serve,
+}
+
+#[derive(Debug, Args)]
+pub struct Sky {
+    /// Plays this recording (NDJSON of OpenSky answers, plain, gz or zst) instead of the synthetic sky
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+    /// Plays the recording this many times faster
+    #[arg(long, requires = "replay", conflicts_with = "step", default_value_t = 1.0)]
+    pub speed: f64,
+    /// Gives each request the next answer of the recording once, then `states: null`
+    #[arg(long, requires = "replay")]
+    pub step: bool,
+    /// Answers with a fault: 401, 429[:SECONDS], 503, hang, slow, truncate, null, nonsense, clock-back; may be given again
+    #[arg(long, value_name = "FAULT")]
+    pub fault: Vec<String>,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1:8095")]
+    pub listen: SocketAddr,
+    /// Seed of the synthetic sky
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Aircraft in the synthetic sky
+    #[arg(long, default_value_t = 12_000)]
+    pub aircraft: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct Sql {
+    /// One SELECT statement; `-` reads it from standard input
+    pub statement: String,
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Most rows to return
+    #[arg(long, default_value_t = 100_000)]
+    pub limit: usize,
+    /// File to write the result to
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+    Csv,
+    Parquet,
+    Arrow,
+}
+
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Models to build; without any, all of them
+    pub assets: Vec<String>,
+    /// The hour to build, such as 2026-03-14T15
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    pub hour: Option<String>,
+    /// First hour to build
+    #[arg(long, requires = "to")]
+    pub from: Option<String>,
+    /// Last hour to build
+    #[arg(long, requires = "from")]
+    pub to: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Tables {
+    /// Columns, partition, sort order and properties of a table
+    Show { table: String },
+    /// Snapshots of a table
+    History { table: String },
+    /// Live data files of a table
+    Files { table: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Every key with its value and where that came from; secrets are masked
+    Show,
+    /// Checks the configuration without starting anything
+    Check,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_may_stand_behind_the_subcommand() {
+        let cli = Cli::try_parse_from(["contrail", "up", "--demo", "--data-dir", "d", "--set", "a.b=1", "-vv"]).unwrap();
+        assert_eq!((cli.global.set.len(), cli.global.verbose), (1, 2));
+        assert!(Cli::try_parse_from(["contrail", "sky", "--step"]).is_err(), "--step needs a recording");
+    }
+}
