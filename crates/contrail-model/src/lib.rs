@@ -20,3 +20,6 @@ pub use engine::{CheckFailure, Engine, EngineError, EngineOptions, Input, Value}
 pub use fold::Fold;
 pub use project::{Kind, Model, Project, ProjectError};
 pub use query::{QueryError, QueryService, Tables};
+
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,9 @@ pub(super) fn parse(file: &Path, text: &str) -> Result<Model, ProjectError> {
             let message = format!("column {} of a fold needs `key = true` or `fold =`", column.name.get_ref());
             return Err(fail(at, message + " count, sum, min or max"));
         }
+        if let Some(reason) = (header.kind == Kind::Fold).then(|| unfit(op, &data_type, column.null)).flatten() {
+            return Err(fail(at, format!("column {}: {reason}", column.name.get_ref())));
+        }
         if column.key {
             keys.push(column.name.get_ref().clone());
         }
@@ -174,6 +177,24 @@ fn split(text: &str) -> (String, &str, usize) {
     (header, rest, line)
 }
 
+/// Why a fold's column cannot have this operation.
+fn unfit(op: Option<Op>, data_type: &DataType, null: bool) -> Option<&'static str> {
+    match (op?, data_type) {
+        (Op::Key | Op::Count | Op::Sum, _) if null => Some("a key, count or sum is never null: take `null` away"),
+        (Op::Key, DataType::Float64 | DataType::Boolean | DataType::List(_)) => {
+            Some("a key is a text, a whole number or an instant")
+        }
+        (Op::Count | Op::Sum, DataType::Int32 | DataType::Int64) => None,
+        (Op::Count | Op::Sum, _) => {
+            Some("counts and sums are integer or bigint, so that no order of rows changes them")
+        }
+        (Op::Min | Op::Max, DataType::Boolean | DataType::List(_)) => {
+            Some("min and max need a text, a number or an instant")
+        }
+        _ => None,
+    }
+}
+
 fn transform(text: &str) -> Option<(String, Transform)> {
     let (name, rest) = text.split_once('(')?;
     let column = rest.strip_suffix(')')?.trim().to_owned();
@@ -196,4 +217,49 @@ fn data_type(name: &str) -> Option<DataType> {
         "integer[]" => DataType::List(std::sync::Arc::new(Field::new("element", DataType::Int32, true))),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "-- description = \"d\"\n-- owner = \"o\"\n-- kind = \"fold\"\n-- inputs = [\"states\"]\n-- grain = \"g\"\n\
+        -- partition = \"day(hour)\"\n-- span = \"hour\"\n-- sort = [\"hour\"]\n-- columns = [\n\
+        --   { name = \"hour\", type = \"timestamp\", key = true, doc = \"The hour\" },\n\
+        --   { name = \"n\", type = \"bigint\", fold = \"count\", unit = \"1\", doc = \"How many\" },\n-- ]\nSELECT 1;\n";
+
+    fn message(text: &str) -> String {
+        parse(Path::new("models/fold/x.sql"), text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_good_header_says_everything() {
+        let model = parse(Path::new("models/fold/x.sql"), GOOD).unwrap();
+        assert_eq!((model.name.as_str(), model.layer.as_str(), model.kind), ("x", "fold", Kind::Fold));
+        assert_eq!(model.def.partition, Some(("hour".into(), Transform::Day)));
+        assert_eq!((model.span, model.span_column.as_deref()), (Transform::Hour, Some("hour")));
+        assert_eq!(model.notes[1].op, Some(Op::Count));
+        assert_eq!(model.def.columns[1].doc, "How many [1]");
+        assert_eq!(model.sql, "SELECT 1");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let cases = [
+            (GOOD.replace("bigint", "int8"), "models/fold/x.sql:11:", "none of text"),
+            (GOOD.replace("\"n\"", "\"hour\""), "models/fold/x.sql:11:", "twice"),
+            (GOOD.replace(", fold = \"count\"", ""), "models/fold/x.sql:11:", "needs `key = true` or `fold =`"),
+            (GOOD.replace("bigint", "double"), "models/fold/x.sql:11:", "integer or bigint"),
+            (GOOD.replace("key = true", "key = true, null = true"), "models/fold/x.sql:10:", "never null"),
+            (GOOD.replace("owner", "ownr"), "models/fold/x.sql:2:", "unknown field `ownr`"),
+            (GOOD.replace("day(hour)", "week(hour)"), "models/fold/x.sql:1:", "write `hour(column)`"),
+            (GOOD.replace("sort = [\"hour\"]", "sort = [\"h\"]"), "models/fold/x.sql:1:", "\"h\""),
+            (GOOD.replace("SELECT 1;", ""), "models/fold/x.sql:13:", "no statement"),
+            ("SELECT 1".into(), "models/fold/x.sql:1:", "no header"),
+        ];
+        for (text, place, part) in cases {
+            let message = message(&text);
+            assert!(message.starts_with(place) && message.contains(part), "{message}");
+        }
+    }
 }
