@@ -61,9 +61,9 @@ fmt: ## format the Rust and the web sources
 notices: ## write NOTICES anew
 	@cargo xtask notices
 
-clean-data: ## delete the demo's and the default data folder of this checkout (./data)
-	@rm -rf data
-	@echo "deleted ./data"
+clean-data: ## delete the data folders of this checkout (./data, ./data-demo)
+	@rm -rf data data-demo
+	@echo "deleted ./data and ./data-demo"
 
 web/dist/index.html: $(WEB_SOURCES)
 	@[ -d web/node_modules ] || scripts/setup build
