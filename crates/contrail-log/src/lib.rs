@@ -5,11 +5,14 @@
 //! No other crate of ours knows Avro or how a log is kept.
 
 pub mod codec;
+pub mod conformance;
+pub mod embedded;
 pub mod log;
 pub mod messages;
 pub mod registry;
 
 pub use codec::{CodecError, Decoded, Decoder, Encoder};
+pub use embedded::{EmbeddedLog, EmbeddedRegistry};
 pub use log::{Append, Bounds, Chunk, Log, LogError, LogReader, Offsets, Range};
 pub use messages::{Message, Messages, MessagesBuilder};
 pub use registry::{Level, Lookup, Registry, RegistryError, Version};

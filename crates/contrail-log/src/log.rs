@@ -154,13 +154,15 @@ pub enum LogError {
     NoPartition { stream: String, partition: i32 },
     #[error("{path} is in use by another process: stop it, or give this one its own data folder")]
     InUse { path: PathBuf },
-    #[error("{path} is damaged: {what}; move it away to start a new log, or restore it from a copy")]
+    #[error("{path} cannot be used: {what}; move it away to start a new log, or restore it from a copy")]
     Damaged { path: PathBuf, what: String },
     #[error("one append of {bytes} bytes is more than the log takes at once ({limit} bytes)")]
     TooLarge { bytes: u64, limit: u64 },
     /// Storage or network failed and may recover.
     #[error("the log cannot be reached: {what}")]
     Unavailable { what: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error(transparent)]
+    Crashed(#[from] contrail_kit::crash::Crashed),
 }
 
 impl Classified for LogError {
@@ -170,7 +172,7 @@ impl Classified for LogError {
             Self::StartsLater { .. } | Self::BeyondEnd { .. } | Self::NoPartition { .. } => Class::USER,
             Self::InUse { .. } => Class::USER,
             Self::Damaged { .. } => Class::EXTERNAL_FINAL,
-            Self::TooLarge { .. } => Class::INTERNAL,
+            Self::TooLarge { .. } | Self::Crashed(_) => Class::INTERNAL,
         }
     }
 }

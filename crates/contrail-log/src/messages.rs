@@ -22,7 +22,7 @@ pub struct Message<'a> {
 
 /// Optional byte strings, end to end. `ends[i]` is where the i-th ends in `bytes`; the first starts at `start`.
 #[derive(Clone, Debug, Default)]
-struct Column {
+pub(crate) struct Column {
     bytes: Bytes,
     start: u32,
     ends: Vec<u32>,
@@ -126,6 +126,24 @@ impl Messages {
             let length = move |i: usize| c.get(i).map(|bytes| bytes.len() as u32);
             ((0..c.ends.len()).map(length), c.run())
         })
+    }
+
+    /// Byte strings of these lengths (`None`: absent), which together are `bytes`.
+    pub(crate) fn column(bytes: Bytes, lengths: impl Iterator<Item = Option<u32>>) -> Column {
+        let mut column = Column { bytes, ..Column::default() };
+        let mut end = 0;
+        for (i, length) in lengths.enumerate() {
+            if length.is_none() {
+                column.absent.push(i as u32);
+            }
+            end += length.unwrap_or(0);
+            column.ends.push(end);
+        }
+        column
+    }
+
+    pub(crate) fn from_columns(keys: Column, values: Column) -> Self {
+        Self { keys, values }
     }
 }
 
