@@ -27,6 +27,7 @@ pub(crate) struct Inner {
     pub columns: ColumnIds,
     /// The table's folder.
     pub location: String,
+    pub spec_id: i32,
     pub sort_order_id: Option<i32>,
     pub entries: Entries,
     pub tuning: Tuning,
@@ -45,6 +46,7 @@ impl LakeTable {
             arrow: def.arrow_schema(),
             columns: Arc::new(columns),
             location: loaded.metadata.location().to_owned(),
+            spec_id: loaded.metadata.default_partition_spec_id(),
             sort_order_id: (!order.is_unsorted()).then_some(order.order_id as i32),
             entries: Entries::default(),
             tuning: Tuning::default(),

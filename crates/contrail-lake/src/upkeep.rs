@@ -2,6 +2,7 @@
 
 pub(crate) mod pins;
 pub(crate) mod queue;
+pub(crate) mod thin;
 
 pub use pins::Pin;
 

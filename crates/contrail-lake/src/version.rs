@@ -121,14 +121,12 @@ impl Version {
         None
     }
 
-    /// The snapshot before this one on its branch; where upkeep has thinned the chain, the newest kept one before it.
+    /// The snapshot before this one; where upkeep has thinned the chain, the newest kept one that is older.
     fn parent(&self, snapshot: &SnapshotRef) -> Option<&SnapshotRef> {
         let parent = snapshot.parent_snapshot_id()?;
         self.metadata().snapshot_by_id(parent).or_else(|| {
-            let before = self.metadata().history().iter().rev().map(|entry| entry.snapshot_id);
-            before
-                .filter_map(|id| self.metadata().snapshot_by_id(id))
-                .find(|other| other.sequence_number() < snapshot.sequence_number())
+            let older = |other: &&SnapshotRef| other.sequence_number() < snapshot.sequence_number();
+            self.metadata().snapshots().filter(older).max_by_key(|other| other.sequence_number())
         })
     }
 

@@ -1,11 +1,27 @@
 //! Rows to data files: split by partition, sorted, Parquet, synced to disk, with lean column metrics.
 
-use arrow::record_batch::RecordBatch;
-use contrail_types::Micros;
-use iceberg::spec::DataFile;
+mod metrics;
+mod parquet;
+mod sort;
+mod split;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ::arrow::array::{Array, ArrayRef, AsArray, ListArray};
+use ::arrow::compute::take;
+use ::arrow::datatypes::{DataType, Field};
+use ::arrow::record_batch::RecordBatch;
+use contrail_kit::crash;
+use contrail_types::{Micros, Transform};
+use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Literal, Struct};
+use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::error::LakeError;
-use crate::table::LakeTable;
+use crate::storage::{local_path, remove, write_new};
+use crate::table::{Inner, LakeTable};
+
+pub(crate) use self::parquet::Tuning;
 
 /// A data file on disk that no snapshot names yet.
 #[derive(Clone, Debug)]
@@ -19,10 +35,6 @@ pub struct EncodedFile {
     pub(crate) data: DataFile,
 }
 
-/// Writer settings that follow the data.
-#[derive(Default)]
-pub(crate) struct Tuning;
-
 impl LakeTable {
     /// Writes rows as data files, one a partition, each synced to disk. Blocking and CPU-bound: call it on a blocking
     /// thread; any number of calls may run side by side. An empty batch writes nothing.
@@ -30,12 +42,208 @@ impl LakeTable {
     /// # Errors
     /// [`LakeError::Batch`] if the columns are not the table's.
     pub fn encode(&self, batch: &RecordBatch) -> Result<Vec<EncodedFile>, LakeError> {
-        let _ = batch;
-        Ok(Vec::new())
+        let table = &*self.0;
+        if batch.num_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        let batch = conform(table, batch)?;
+        let parts = match &table.def.partition {
+            Some((column, by)) => split::split(batch.column_by_name(column), *by),
+            None => vec![split::Part { value: None, rows: None }],
+        };
+        parts.into_iter().map(|part| write_part(table, &batch, part)).collect()
     }
 
-    /// Removes files that were encoded and then not committed, best effort.
+    /// Writes a file without rows: how an emptied partition is told to consumers.
+    pub(crate) fn encode_empty(&self, partition: i32) -> Result<EncodedFile, LakeError> {
+        write_file(&self.0, &RecordBatch::new_empty(self.schema()), Some(partition))
+    }
+
+    /// The same file under a new name, with the time of now. Blocking.
+    pub(crate) fn write_again(&self, old: &EncodedFile) -> Result<EncodedFile, LakeError> {
+        let table = &*self.0;
+        let written_at = table.lake.clock.now();
+        let path = file_path(table, old.partition, written_at);
+        let io = |doing, path: &str, source| LakeError::Io { doing, path: path.to_owned(), source };
+        let bytes = std::fs::read(local_path(&old.path)).map_err(|error| io("read", &old.path, error))?;
+        write_new(Path::new(&path), &bytes).map_err(|error| io("write", &path, error))?;
+        let data = with_path(&old.data, table.spec_id, &path)?;
+        Ok(EncodedFile { path, written_at, data, ..old.clone() })
+    }
+
+    /// Removes files that were encoded and will not be committed, best effort.
     pub async fn discard(&self, files: Vec<EncodedFile>) {
-        let _ = files;
+        let removed = tokio::task::spawn_blocking(move || {
+            for file in files {
+                if let Err(error) = remove(&local_path(&file.path)) {
+                    tracing::warn!(file = file.path, %error, "a discarded file stays until the sweep");
+                }
+            }
+        });
+        let _ = removed.await;
+    }
+}
+
+/// The batch under the table's own schema, so that field ids and nullability are the table's.
+fn conform(table: &Inner, batch: &RecordBatch) -> Result<RecordBatch, LakeError> {
+    let misfit = |reason: String| LakeError::Batch { table: table.def.name.clone(), reason };
+    let (wanted, found) = (&table.arrow, batch.schema_ref());
+    if Arc::ptr_eq(wanted, found) {
+        return Ok(batch.clone());
+    }
+    if wanted.fields().len() != found.fields().len() {
+        let missing: Vec<_> =
+            wanted.fields().iter().map(|f| f.name()).filter(|name| found.column_with_name(name).is_none()).collect();
+        let extra: Vec<_> =
+            found.fields().iter().map(|f| f.name()).filter(|name| wanted.column_with_name(name).is_none()).collect();
+        return Err(misfit(format!("columns missing: {missing:?}; columns too many: {extra:?}")));
+    }
+    let columns = wanted
+        .fields()
+        .iter()
+        .zip(found.fields())
+        .zip(batch.columns())
+        .map(|((wanted, found), column)| {
+            if wanted.name() != found.name() {
+                return Err(misfit(format!("found column {} where {} belongs", found.name(), wanted.name())));
+            }
+            conform_column(wanted, column).ok_or_else(|| {
+                misfit(format!("column {} is {} instead of {}", wanted.name(), column.data_type(), wanted.data_type()))
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new(wanted.clone(), columns).map_err(|error| misfit(error.to_string()))
+}
+
+/// A list's element field carries a field id of its own, which arrays made elsewhere lack.
+fn conform_column(wanted: &Field, column: &ArrayRef) -> Option<ArrayRef> {
+    if wanted.data_type() == column.data_type() {
+        return Some(column.clone());
+    }
+    match (wanted.data_type(), column.data_type()) {
+        (DataType::List(element), DataType::List(other)) if element.data_type() == other.data_type() => {
+            let (_, offsets, values, nulls) = column.as_list::<i32>().clone().into_parts();
+            let list = ListArray::try_new(element.clone(), offsets, values, nulls).ok()?;
+            Some(Arc::new(list))
+        }
+        _ => None,
+    }
+}
+
+/// Sorts the rows of one partition and writes them.
+fn write_part(table: &Inner, batch: &RecordBatch, part: split::Part) -> Result<EncodedFile, LakeError> {
+    let columns: Vec<&ArrayRef> = table.def.sort.iter().filter_map(|name| batch.column_by_name(name)).collect();
+    let Some(order) = sort::order(&columns, batch.num_rows(), part.rows) else {
+        return write_file(table, batch, part.value);
+    };
+    let taken = batch.columns().iter().map(|column| take(column, &order, None)).collect::<Result<Vec<_>, _>>();
+    let sorted = taken.and_then(|columns| RecordBatch::try_new(table.arrow.clone(), columns));
+    let sorted =
+        sorted.map_err(|error| LakeError::Batch { table: table.def.name.clone(), reason: format!("sort: {error}") })?;
+    write_file(table, &sorted, part.value)
+}
+
+fn write_file(table: &Inner, sorted: &RecordBatch, partition: Option<i32>) -> Result<EncodedFile, LakeError> {
+    let bytes = parquet::encode(table, sorted)?;
+    let metrics = metrics::metrics(&table.def.bounds, &table.columns, sorted);
+    let written_at = table.lake.clock.now();
+    let path = file_path(table, partition, written_at);
+    crash::point("lake.write.before_file")?;
+    write_new(Path::new(&path), &bytes).map_err(|source| LakeError::Io {
+        doing: "write",
+        path: path.clone(),
+        source,
+    })?;
+    crash::point("lake.write.after_file")?;
+
+    let values = table.def.partition.iter().map(|_| partition.map(Literal::int));
+    let mut data = DataFileBuilder::default();
+    data.content(DataContentType::Data)
+        .file_path(path.clone())
+        .file_format(DataFileFormat::Parquet)
+        .partition(Struct::from_iter(values))
+        .record_count(sorted.num_rows() as u64)
+        .file_size_in_bytes(bytes.len() as u64)
+        .value_counts(metrics.values)
+        .null_value_counts(metrics.nulls)
+        .nan_value_counts(metrics.nans)
+        .lower_bounds(metrics.lower)
+        .upper_bounds(metrics.upper)
+        .partition_spec_id(table.spec_id);
+    if let Some(order) = table.sort_order_id {
+        data.sort_order_id(order);
+    }
+    let data =
+        data.build().map_err(|error| LakeError::Batch { table: table.def.name.clone(), reason: error.to_string() })?;
+    let (records, bytes) = (sorted.num_rows() as u64, bytes.len() as u64);
+    Ok(EncodedFile { path, partition, records, bytes, written_at, data })
+}
+
+/// A copy of a data file's description under another path; the format library cannot turn one into a builder.
+fn with_path(data: &DataFile, spec_id: i32, path: &str) -> Result<DataFile, LakeError> {
+    let mut builder = DataFileBuilder::default();
+    builder
+        .content(data.content_type())
+        .file_path(path.to_owned())
+        .file_format(data.file_format())
+        .partition(data.partition().clone())
+        .record_count(data.record_count())
+        .file_size_in_bytes(data.file_size_in_bytes())
+        .value_counts(data.value_counts().clone())
+        .null_value_counts(data.null_value_counts().clone())
+        .nan_value_counts(data.nan_value_counts().clone())
+        .lower_bounds(data.lower_bounds().clone())
+        .upper_bounds(data.upper_bounds().clone())
+        .partition_spec_id(spec_id);
+    if let Some(order) = data.sort_order_id() {
+        builder.sort_order_id(order);
+    }
+    builder.build().map_err(|error| LakeError::Batch { table: path.to_owned(), reason: error.to_string() })
+}
+
+/// A new path. Folders are a day (of hours) or a month (of days); they carry no `key=value`, so that no reader adds a
+/// column of its own. The id in the name holds the time of writing, which the orphan sweep goes by.
+fn file_path(table: &Inner, partition: Option<i32>, now: Micros) -> String {
+    let id = time_id(now);
+    let by = table.def.partition.as_ref().map(|(_, by)| *by);
+    let start = |by: Transform, value: i32| contrail_types::time::to_datetime(by.width() * i64::from(value));
+    let place = match (by, partition) {
+        (Some(by @ Transform::Hour), Some(value)) => format!("{}-", start(by, value).format("%Y-%m-%d/%H")),
+        (Some(by @ Transform::Day), Some(value)) => format!("{}-", start(by, value).format("%Y-%m/%d")),
+        (Some(_), None) => "none/".to_owned(),
+        (None, _) => String::new(),
+    };
+    format!("{}/data/{place}{id}.parquet", table.location)
+}
+
+/// A unique id that holds `now`.
+pub(crate) fn time_id(now: Micros) -> Uuid {
+    let now = now.max(0);
+    let (seconds, nanos) = ((now / 1_000_000) as u64, (now % 1_000_000) as u32 * 1000);
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, nanos))
+}
+
+/// The time in the id that ends a file's name, if it was one of [`time_id`].
+pub(crate) fn time_in(path: &str) -> Option<Micros> {
+    let name = path.rsplit('/').next()?;
+    let stem = name.split('.').next()?;
+    let id = stem.get(stem.len().checked_sub(36)?..)?;
+    let id = Uuid::parse_str(id).ok().filter(|id| id.get_version_num() == 7)?;
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    Some(seconds as i64 * 1_000_000 + i64::from(nanos / 1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_writing_can_be_read_from_the_name() {
+        let now = 1_763_827_200_123_000;
+        let path = format!("/lake/data/2026-11-22/16-{}.parquet", time_id(now));
+        assert_eq!(time_in(&path), Some(now));
+        for foreign in ["/lake/data/00000-0-a0b1.parquet", "x", "", &format!("/d/{}.parquet", Uuid::new_v4())] {
+            assert_eq!(time_in(foreign), None, "{foreign}");
+        }
     }
 }

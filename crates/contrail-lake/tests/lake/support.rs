@@ -1,0 +1,108 @@
+//! A small table, rows for it, and a lake in a temporary folder.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, ListArray, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Int32Type};
+use arrow::record_batch::RecordBatch;
+use contrail_kit::Clock;
+use contrail_lake::{FenceFailure, Lake, LakeOptions, LakeTable, SqliteCatalog, TableCatalog, Version};
+use contrail_types::time::{HOUR, ZONE, timestamp};
+use contrail_types::{Column, TableDef, Transform};
+
+/// 2025-11-22T16:00:00Z, in hours since the epoch.
+pub const FIRST_HOUR: i32 = 489_952;
+pub const START: i64 = FIRST_HOUR as i64 * HOUR;
+
+pub fn def() -> TableDef {
+    let numbers = DataType::List(Arc::new(Field::new("element", DataType::Int32, true)));
+    TableDef {
+        name: "observations".into(),
+        doc: "A table for tests".into(),
+        columns: vec![
+            Column::new("icao24", DataType::Utf8, false, "Address"),
+            Column::new("last_contact", timestamp(), false, "Time of the last message"),
+            Column::new("altitude", DataType::Float64, true, "Altitude in metres"),
+            Column::new("sensors", numbers, true, "Receivers"),
+            Column::new("row_id", DataType::Int64, false, "Number of the row"),
+        ],
+        partition: Some(("last_contact".into(), Transform::Hour)),
+        sort: vec!["icao24".into(), "last_contact".into()],
+        bounds: ["icao24", "last_contact", "altitude", "row_id"].map(Into::into).into(),
+    }
+}
+
+pub struct Sandbox {
+    pub folder: tempfile::TempDir,
+    pub clock: Clock,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), clock: Clock::fixed(START) }
+    }
+
+    pub fn catalog(&self) -> Arc<SqliteCatalog> {
+        Arc::new(SqliteCatalog::open(self.folder.path().join("catalog.db")).unwrap())
+    }
+
+    pub fn lake(&self) -> Lake {
+        self.lake_on(self.catalog())
+    }
+
+    /// A lake of its own on the same files: another process, as far as the lake can tell.
+    pub fn lake_on(&self, catalog: Arc<dyn TableCatalog>) -> Lake {
+        let options = LakeOptions {
+            namespace: "aviation".into(),
+            warehouse: self.folder.path().join("warehouse"),
+            queue: self.folder.path().join("catalog.db"),
+        };
+        Lake::open(catalog, options, self.clock.clone()).unwrap()
+    }
+
+    pub async fn table(&self) -> LakeTable {
+        self.lake().ensure(&def()).await.unwrap()
+    }
+}
+
+/// Rows with ids `ids`, all in the hour `hour` after the first one.
+pub fn rows(hour: i32, ids: impl IntoIterator<Item = i64>) -> RecordBatch {
+    let ids: Vec<i64> = ids.into_iter().collect();
+    let base = (i64::from(FIRST_HOUR) + i64::from(hour)) * HOUR;
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(ids.iter().map(|id| format!("{:06x}", (id * 7919) & 0xff_ffff)))),
+        Arc::new(
+            TimestampMicrosecondArray::from_iter_values(ids.iter().map(|id| base + id.rem_euclid(3600) * 1_000_000))
+                .with_timezone(ZONE),
+        ),
+        Arc::new(Float64Array::from_iter(ids.iter().map(|id| (id % 5 != 0).then_some(*id as f64 * 10.0)))),
+        Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(
+            ids.iter().map(|id| (id % 2 == 0).then(|| vec![Some(1), None, Some(*id as i32)])),
+        )),
+        Arc::new(Int64Array::from(ids)),
+    ];
+    let schema = def().arrow_schema();
+    let mut columns = columns;
+    if let DataType::List(element) = schema.field(3).data_type() {
+        let (_, offsets, values, nulls) = columns[3].as_any().downcast_ref::<ListArray>().unwrap().clone().into_parts();
+        columns[3] = Arc::new(ListArray::new(element.clone(), offsets, values, nulls));
+    }
+    RecordBatch::try_new(schema, columns).unwrap()
+}
+
+pub fn open(_: &Version) -> Result<(), FenceFailure> {
+    Ok(())
+}
+
+/// The ids of all live rows, sorted.
+pub async fn ids(table: &LakeTable) -> Vec<i64> {
+    ids_of(table, &table.load().await.unwrap())
+}
+
+pub fn ids_of(table: &LakeTable, version: &Version) -> Vec<i64> {
+    let batch = table.read(version.live_files().map(|file| &file.path), Some(&["row_id"])).unwrap();
+    let column = batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap();
+    let mut ids: Vec<i64> = column.values().to_vec();
+    ids.sort_unstable();
+    ids
+}
