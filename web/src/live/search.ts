@@ -1,10 +1,10 @@
 // What of the Live page is in its address: where the map is, what is selected, what is filtered, what is drawn.
 import { readFlag, readListOf, readNumber, readPair, readText, type RawSearch } from '../params'
 
-export const CATEGORIES = ['airliner', 'light', 'rotor', 'other', 'ground'] as const
+export const CATEGORIES = ['airliner', 'light', 'rotor', 'ground'] as const
 export type Category = (typeof CATEGORIES)[number]
 
-export const SORTS = ['name', 'altitude', 'speed', 'age', 'near'] as const
+export const SORTS = ['near', 'name', 'altitude', 'speed', 'age'] as const
 export type Sort = (typeof SORTS)[number]
 
 export const LAYERS = ['trails', 'night', 'airports', 'labels'] as const

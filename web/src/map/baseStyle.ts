@@ -1,4 +1,5 @@
 // The offline base map: Natural Earth from our own origin, labels drawn with the page's own font, two themes.
+import type { Feature } from 'geojson'
 import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl'
 import type { Theme } from '../prefs/preferences'
 import { MAP_COLORS } from './colors'
@@ -26,7 +27,7 @@ const stepZoom = (...steps: unknown[]): ExpressionSpecification =>
 
 const GRATICULE_STEP = 15
 
-function graticule(): GeoJSON.Feature {
+function graticule(): Feature {
   const lines: [number, number][][] = []
   for (let lon = -180; lon < 180; lon += GRATICULE_STEP) {
     const line: [number, number][] = []
