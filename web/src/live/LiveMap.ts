@@ -388,10 +388,16 @@ export class LiveMap {
   }
 }
 
-/** The whole world as large as it fits without showing a part of it twice; the list may cover the Pacific. */
+/** Longitudes from California to New Zealand; the Pacific that is left over goes behind the list. */
+const WORLD_WEST = -126
+const WORLD_EAST = 171
+
+/** The whole inhabited world in the free part of the map; on a phone Europe, since the world would be dust there. */
 function defaultView(container: HTMLElement, padding: PaddingOptions): { center: [number, number]; zoom: number } {
   const { clientWidth: width, clientHeight: height } = container
-  const free = width - (padding.left ?? 0) - (padding.right ?? 0)
-  if (width <= 760) return { center: [42, 12], zoom: Math.max(1.9, Math.log2(height / 512) + 1.2) }
-  return { center: [free > 900 ? 27 : 35, 8], zoom: Math.max(1.3, Math.log2(Math.max(width, height) / 512)) }
+  if (width <= 760) return { center: [46, 10], zoom: Math.max(2.4, Math.log2(height / 512) + 1.6) }
+  const free = width - (padding.left ?? 0) - 12
+  const world = (free * 360) / (WORLD_EAST - WORLD_WEST)
+  const zoom = Math.max(Math.log2(world / 512), Math.log2(height / 512) + 0.1)
+  return { center: [26, (WORLD_WEST + WORLD_EAST) / 2], zoom }
 }
