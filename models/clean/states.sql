@@ -56,6 +56,7 @@
 --   { name = "address_is_hex", sql = "SELECT icao24 FROM this WHERE NOT regexp_full_match(icao24, '[0-9a-f]{6}')" },
 --   { name = "position_on_earth", sql = "SELECT icao24, latitude, longitude FROM this WHERE NOT (latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180)" },
 -- ]
+
 WITH heard AS (
     SELECT
         *,

@@ -3,7 +3,7 @@
 -- kind = "fold"
 -- inputs = ["states"]
 -- grain = "one row an hour, aircraft (icao24), 0.25 degree cell and altitude band"
--- partition = "day(hour)"
+-- partition = "hour(hour)"
 -- span = "hour"
 -- span_column = "hour"
 -- sort = ["hour", "cell", "icao24", "altitude_band"]
@@ -23,6 +23,7 @@
 --   { name = "key_is_unique", sql = "SELECT hour, icao24, cell, altitude_band FROM this GROUP BY ALL HAVING count(*) > 1" },
 --   { name = "cell_on_the_grid", sql = "SELECT * FROM this WHERE cell NOT BETWEEN 0 AND 720 * 1440 - 1" },
 -- ]
+
 SELECT
     make_timestamptz(epoch_us(last_contact) // 3600000000 * 3600000000) AS hour,
     icao24,

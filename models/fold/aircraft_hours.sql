@@ -3,7 +3,7 @@
 -- kind = "fold"
 -- inputs = ["states"]
 -- grain = "one row an hour and aircraft (icao24)"
--- partition = "day(hour)"
+-- partition = "hour(hour)"
 -- span = "hour"
 -- span_column = "hour"
 -- sort = ["hour", "icao24"]
@@ -71,6 +71,7 @@
 --   { name = "phases_add_up", sql = "SELECT hour, icao24 FROM this WHERE airborne <> phase_climb + phase_cruise + phase_descent + phase_unknown OR observations <> airborne + band_00" },
 --   { name = "minutes_add_up", sql = "SELECT hour, icao24 FROM this WHERE observations <> seen_00 + seen_10 + seen_20 + seen_30 + seen_40 + seen_50" },
 -- ]
+
 WITH observed AS (
     SELECT
         *,

@@ -1,0 +1,52 @@
+-- description = "The sky now: the latest row of each aircraft heard in the last five minutes, as the live map shows it"
+-- owner = "contrail"
+-- kind = "view"
+-- inputs = ["states"]
+-- grain = "one row an aircraft (icao24)"
+-- sort = ["icao24"]
+-- columns = [
+--   { name = "icao24", type = "text", doc = "ICAO 24-bit address of the transponder, six lower-case hex digits" },
+--   { name = "last_contact", type = "timestamp", doc = "Time of the last message of any kind" },
+--   { name = "callsign", type = "text", null = true, doc = "Callsign without padding" },
+--   { name = "airline", type = "text", null = true, doc = "Operator's ICAO designator, where the callsign starts with a known one and a digit" },
+--   { name = "country", type = "text", null = true, doc = "Country of the ICAO address, ISO 3166 alpha-2" },
+--   { name = "origin_country", type = "text", null = true, doc = "Country of the ICAO address as the feed writes it" },
+--   { name = "registration", type = "text", null = true, doc = "Registration (tail number), from feeds that know it" },
+--   { name = "type_code", type = "text", null = true, doc = "ICAO type designator, from feeds that know it" },
+--   { name = "category", type = "integer", null = true, doc = "Aircraft category as OpenSky numbers it, 0..20" },
+--   { name = "time_position", type = "timestamp", null = true, doc = "Time of the last position report" },
+--   { name = "longitude", type = "double", unit = "deg", doc = "WGS 84 longitude, -180..180" },
+--   { name = "latitude", type = "double", unit = "deg", doc = "WGS 84 latitude, -90..90" },
+--   { name = "baro_altitude", type = "double", null = true, unit = "m", doc = "Barometric altitude" },
+--   { name = "geo_altitude", type = "double", null = true, unit = "m", doc = "Geometric altitude" },
+--   { name = "altitude", type = "double", null = true, unit = "m", doc = "Barometric altitude, geometric where that is missing" },
+--   { name = "on_ground", type = "boolean", null = true, doc = "Whether the position came from a surface report" },
+--   { name = "velocity", type = "double", null = true, unit = "m/s", doc = "Speed over ground" },
+--   { name = "true_track", type = "double", null = true, unit = "deg", doc = "Track over ground, clockwise from north, 0..360" },
+--   { name = "vertical_rate", type = "double", null = true, unit = "m/s", doc = "Climb (positive) or descent" },
+--   { name = "sensors", type = "integer[]", null = true, doc = "Ids of the receivers that contributed, where they were asked for" },
+--   { name = "squawk", type = "text", null = true, doc = "Transponder code, four octal digits" },
+--   { name = "spi", type = "boolean", null = true, doc = "Special purpose indicator" },
+--   { name = "alert", type = "boolean", null = true, doc = "Alert bit: the squawk has changed" },
+--   { name = "emergency", type = "text", null = true, doc = "Emergency state as the aircraft reports it" },
+--   { name = "position_source", type = "integer", null = true, doc = "Origin of the position: 0 ADS-B, 1 ASTERIX, 2 MLAT, 3 FLARM" },
+--   { name = "rssi", type = "double", null = true, unit = "dBFS", doc = "Signal strength at the receiver" },
+--   { name = "is_airborne", type = "boolean", doc = "Not reported on the ground" },
+--   { name = "is_stale", type = "boolean", doc = "More than 60 s between the last contact and the answer's time" },
+--   { name = "is_suspect", type = "boolean", doc = "A number that no aircraft reaches: faster than 700 m/s, climbing or sinking faster than 150 m/s, outside -500..35000 m" },
+--   { name = "phase", type = "text", doc = "ground, climb (at least 2 m/s), descent (at most -2 m/s), cruise (between), unknown (no vertical rate)" },
+--   { name = "altitude_band", type = "integer", doc = "0 on the ground, 1..14 for each 1000 m (1 is below 1000 m, 14 from 13000 m on), -1 altitude unknown" },
+--   { name = "speed_band", type = "integer", doc = "0..6 for each 50 m/s (6 from 300 m/s on), -1 speed unknown" },
+--   { name = "cell", type = "integer", doc = "0.25 degree grid cell: 1440 x row + column, rows from -90, columns from -180" },
+--   { name = "feed", type = "text", doc = "The feed that delivered the row that won" },
+--   { name = "fetched_at", type = "timestamp", doc = "When this node received the row that won" },
+--   { name = "answer_time", type = "timestamp", doc = "Time of the answer with the row that won" },
+--   { name = "log_stream", type = "text", doc = "Log of the row that won" },
+--   { name = "log_partition", type = "integer", doc = "Log partition of the row that won" },
+--   { name = "log_offset", type = "bigint", doc = "Log offset of the row that won" },
+-- ]
+
+SELECT *
+FROM states
+WHERE last_contact > (SELECT max(answer_time) FROM states) - INTERVAL 5 MINUTES
+QUALIFY row_number() OVER (PARTITION BY icao24 ORDER BY last_contact DESC) = 1
