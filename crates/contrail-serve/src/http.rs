@@ -1,6 +1,6 @@
 //! The HTTP face of a node: router, guards, UI files. The caller owns the socket and the stop token.
 
-mod answer;
+pub(crate) mod answer;
 mod files;
 mod guard;
 mod live;
@@ -142,3 +142,6 @@ pub fn router(app: App, address: SocketAddr, stop: CancellationToken) -> Router 
         .layer(from_fn(guard::headers))
         .with_state(shared)
 }
+
+#[cfg(test)]
+mod tests;

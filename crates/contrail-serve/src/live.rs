@@ -9,6 +9,8 @@ pub mod frame;
 pub mod identity;
 mod rows;
 pub mod sky;
+#[cfg(test)]
+pub(crate) mod testing;
 mod time;
 pub mod trail;
 
