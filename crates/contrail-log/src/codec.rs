@@ -7,6 +7,8 @@ mod decoder;
 mod encoder;
 pub mod rejected;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 use contrail_kit::{Class, Classified};
 

@@ -13,6 +13,9 @@ use super::store::Store;
 use crate::registry::compat::{self, Level};
 use crate::{LogError, Lookup, Registry, RegistryError, Version};
 
+#[cfg(test)]
+mod tests;
+
 /// A registry whose ids count from 1 and stay.
 #[derive(Clone)]
 pub struct EmbeddedRegistry {

@@ -1,5 +1,9 @@
 //! The embedded log against the seam's promises, and what is its own: retention, limits, damage, a full disk.
 
+mod histories;
+#[cfg(unix)]
+mod process;
+
 use std::path::{Path, PathBuf};
 
 use contrail_kit::Classified;

@@ -14,6 +14,7 @@ use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaSt
 
 use super::super::{CodecError, PREFIX, SCHEMA};
 use crate::Messages;
+use crate::registry::compat;
 
 /// Reads what one schema has written.
 pub(super) struct Writer {
@@ -38,6 +39,7 @@ impl Writer {
         if endless(&json) {
             return Err("it has an array whose items take no bytes".into());
         }
+        compat::can_read(SCHEMA, &schema)?;
         let avro = decoder(id, &schema, ANY)?;
         Ok(Self { id, schema, avro })
     }
