@@ -1,6 +1,8 @@
 //! Tests over the shipped models: units, the law "incremental equals from scratch", and an independent calculation.
 
 mod incremental;
+mod marts;
+mod recording;
 mod sample;
 mod units;
 
