@@ -109,7 +109,11 @@ fn rows(csv: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
 }
 
 fn weighted(field: &'static str) -> Vec<(&'static str, u32)> {
-    field.split_whitespace().map(|item| item.split_once(':').unwrap_or((item, "1"))).map(|(k, n)| (k, n.parse().unwrap_or(1))).collect()
+    field
+        .split_whitespace()
+        .map(|item| item.split_once(':').unwrap_or((item, "1")))
+        .map(|(k, n)| (k, n.parse().unwrap_or(1)))
+        .collect()
 }
 
 fn airline(row: Vec<&'static str>) -> Option<Airline> {

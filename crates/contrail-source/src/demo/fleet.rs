@@ -116,9 +116,9 @@ const HELICOPTERS: &[(&str, u32)] = &[
 const GLIDERS: &[(&str, u32)] =
     &[("DE", 110), ("US", 60), ("AU", 110), ("ZA", 70), ("FR", 70), ("GB", 50), ("NZ", 40), ("AR", 40), ("CH", 30)];
 const VEHICLES: &[&str] = &[
-    "FRA", "MUC", "ZRH", "VIE", "AMS", "BRU", "CDG", "LHR", "LGW", "CPH", "ARN", "OSL", "HEL", "MAD", "BCN", "FCO", "MXP",
-    "IST", "PRG", "WAW", "DUB", "LIS", "JFK", "BOS", "ORD", "ATL", "DFW", "DEN", "SFO", "LAX", "SEA", "MSP", "DTW", "IAD",
-    "MIA", "YYZ", "YVR", "SYD", "MEL", "HND", "ICN", "SIN", "HKG", "DXB", "DOH",
+    "FRA", "MUC", "ZRH", "VIE", "AMS", "BRU", "CDG", "LHR", "LGW", "CPH", "ARN", "OSL", "HEL", "MAD", "BCN", "FCO",
+    "MXP", "IST", "PRG", "WAW", "DUB", "LIS", "JFK", "BOS", "ORD", "ATL", "DFW", "DEN", "SFO", "LAX", "SEA", "MSP",
+    "DTW", "IAD", "MIA", "YYZ", "YVR", "SYD", "MEL", "HND", "ICN", "SIN", "HKG", "DXB", "DOH",
 ];
 
 /// Makes the fleet.
@@ -150,7 +150,11 @@ impl Builder {
             self.airline(airline);
         }
         self.owned(JETS, Class::Business, &["C525", "C56X", "C68A", "E55P", "CL35", "GLF5", "GLEX", "C560", "CL60"]);
-        self.owned(PRIVATE, Class::Private, &["C172", "P28A", "SR22", "DA40", "C172", "C182", "PA44", "PC12", "B350", "TBM7"]);
+        self.owned(
+            PRIVATE,
+            Class::Private,
+            &["C172", "P28A", "SR22", "DA40", "C172", "C182", "PA44", "PC12", "B350", "TBM7"],
+        );
         self.owned(HELICOPTERS, Class::Helicopter, &["EC35", "R44", "S92", "EC35"]);
         self.owned(GLIDERS, Class::Glider, &["LS8"]);
         for iata in VEHICLES {

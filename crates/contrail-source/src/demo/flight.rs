@@ -104,7 +104,8 @@ fn callsign(aircraft: &Aircraft, sortie: &Sortie) -> [u8; 8] {
             let back = sortie.index % 2 == 1;
             let other = if back { sortie.from } else { sortie.to };
             // The number belongs to the route and the time of day, so it comes again tomorrow.
-            let route = [aircraft.base.airport.into(), other.airport.into(), aircraft.key % 64, (sortie.index / 2).into()];
+            let route =
+                [aircraft.base.airport.into(), other.airport.into(), aircraft.key % 64, (sortie.index / 2).into()];
             identity::callsign(airline, key(route), back)
         }
         _ => identity::registration(aircraft.icao24, aircraft.country).unwrap_or_default(),

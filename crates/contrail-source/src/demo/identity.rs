@@ -184,7 +184,8 @@ pub fn callsign(airline: &Airline, route: u64, back: bool) -> String {
             };
             // Small numbers are commoner than great ones.
             let n = (dice.unit() * dice.unit().max(0.25) * f64::from(top)) as u32;
-            let regional = airline.country == "US" && airline.types.iter().any(|(t, _)| t.starts_with("CRJ") || *t == "E75L");
+            let regional =
+                airline.country == "US" && airline.types.iter().any(|(t, _)| t.starts_with("CRJ") || *t == "E75L");
             format!("{prefix}{}", 1 + even + 2 * (n / 2) + if regional { 3000 } else { 0 })
         }
     }
@@ -205,9 +206,14 @@ mod tests {
 
     #[test]
     fn n_numbers_follow_the_scheme() {
-        for (address, text) in
-            [(0xa0_0001, "N1"), (0xa0_0002, "N1A"), (0xa0_0003, "N1AA"), (0xad_f7c7, "N99999"), (0xa0_0724, "N1000Z"), (0xa0_0725, "N10000")]
-        {
+        for (address, text) in [
+            (0xa0_0001, "N1"),
+            (0xa0_0002, "N1A"),
+            (0xa0_0003, "N1AA"),
+            (0xad_f7c7, "N99999"),
+            (0xa0_0724, "N1000Z"),
+            (0xa0_0725, "N10000"),
+        ] {
             assert_eq!(n_number(address).as_deref(), Some(text), "{address:x}");
         }
     }

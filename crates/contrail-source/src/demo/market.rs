@@ -82,7 +82,9 @@ fn score(from: &Airport, to: &Airport, role: Role, kind: &Type, airline: Option<
     }
     let domestic = to.country == home;
     let (traffic, distance) = match kind.class {
-        Class::Wide => (pow(to.weight, 1.5), pow((d / 3_500.0).min(1.0), 1.3) * exp(-((d - 8_000.0) / 5_000.0).max(0.0))),
+        Class::Wide => {
+            (pow(to.weight, 1.5), pow((d / 3_500.0).min(1.0), 1.3) * exp(-((d - 8_000.0) / 5_000.0).max(0.0)))
+        }
         Class::Narrow => (to.weight, (d / 700.0).min(1.0) * exp(-d / 1_700.0)),
         Class::Regional => (pow(to.weight, 0.7), (d / 350.0).min(1.0) * exp(-d / 650.0)),
         Class::Turboprop => (pow(to.weight, 0.6), exp(-d / 330.0)),
@@ -105,9 +107,9 @@ fn score(from: &Airport, to: &Airport, role: Role, kind: &Type, airline: Option<
 
 fn europe(iso2: &str) -> bool {
     const MARKET: &[&str] = &[
-        "AL", "AT", "BA", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR", "HU", "IE",
-        "IS", "IT", "KS", "LT", "LU", "LV", "MA", "MD", "ME", "MK", "MT", "NL", "NO", "PL", "PT", "RO", "RS", "SE", "SI",
-        "SK",
+        "AL", "AT", "BA", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR", "HU",
+        "IE", "IS", "IT", "KS", "LT", "LU", "LV", "MA", "MD", "ME", "MK", "MT", "NL", "NO", "PL", "PT", "RO", "RS",
+        "SE", "SI", "SK",
     ];
     MARKET.contains(&iso2)
 }
@@ -115,12 +117,55 @@ fn europe(iso2: &str) -> bool {
 /// Whether nobody of `a` flies to `b` or back.
 fn closed(a: &str, b: &str) -> bool {
     let one_way = |a: &str, b: &str| match a {
-        "RU" | "BY" => {
-            !matches!(b, "RU" | "BY" | "TR" | "AE" | "KZ" | "UZ" | "KG" | "TJ" | "TM" | "AM" | "AZ" | "GE" | "CN" | "IN"
-                | "EG" | "TH" | "RS" | "IL" | "QA" | "MV" | "VN" | "LK" | "MN" | "CU" | "VE" | "IR" | "SA")
-        }
-        "IL" => matches!(b, "IR" | "IQ" | "SY" | "LB" | "SA" | "KW" | "QA" | "OM" | "YE" | "LY" | "DZ" | "TN" | "PK"
-            | "BD" | "MY" | "ID" | "AF" | "SD"),
+        "RU" | "BY" => !matches!(
+            b,
+            "RU" | "BY"
+                | "TR"
+                | "AE"
+                | "KZ"
+                | "UZ"
+                | "KG"
+                | "TJ"
+                | "TM"
+                | "AM"
+                | "AZ"
+                | "GE"
+                | "CN"
+                | "IN"
+                | "EG"
+                | "TH"
+                | "RS"
+                | "IL"
+                | "QA"
+                | "MV"
+                | "VN"
+                | "LK"
+                | "MN"
+                | "CU"
+                | "VE"
+                | "IR"
+                | "SA"
+        ),
+        "IL" => matches!(
+            b,
+            "IR" | "IQ"
+                | "SY"
+                | "LB"
+                | "SA"
+                | "KW"
+                | "QA"
+                | "OM"
+                | "YE"
+                | "LY"
+                | "DZ"
+                | "TN"
+                | "PK"
+                | "BD"
+                | "MY"
+                | "ID"
+                | "AF"
+                | "SD"
+        ),
         "UA" => true,
         "KP" => !matches!(b, "KP" | "CN" | "RU"),
         "IR" | "SY" | "AF" => matches!(b, "US" | "CA" | "GB" | "AU" | "JP" | "KR" | "FR" | "DE" | "SE" | "IT" | "NL"),

@@ -95,11 +95,22 @@ impl GreatCircle {
 /// One piece; the numbers are metres and radians, small enough for single precision.
 #[derive(Clone, Copy, Debug)]
 enum Shape {
-    Line { x: f32, y: f32, heading: f32 },
+    Line {
+        x: f32,
+        y: f32,
+        heading: f32,
+    },
     /// `bearing` of the start from the centre; `radius` is negative for a turn to the left.
-    Arc { x: f32, y: f32, bearing: f32, radius: f32 },
+    Arc {
+        x: f32,
+        y: f32,
+        bearing: f32,
+        radius: f32,
+    },
     /// The great circle from this distance on.
-    Circle { from: f32 },
+    Circle {
+        from: f32,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -170,13 +181,8 @@ pub struct Turtle {
 
 impl Turtle {
     pub fn new(plane: Plane, x: f64, y: f64, heading: f64) -> Self {
-        let path = Path {
-            planes: vec![plane],
-            pieces: Vec::with_capacity(20),
-            circle: None,
-            length: 0.0,
-            repeat: false,
-        };
+        let path =
+            Path { planes: vec![plane], pieces: Vec::with_capacity(20), circle: None, length: 0.0, repeat: false };
         Self { path, x, y, heading: heading * RAD }
     }
 

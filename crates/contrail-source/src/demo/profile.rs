@@ -35,10 +35,10 @@ impl Profile {
         let after = self.knots.partition_point(|k| f64::from(k.t) <= t);
         let rest = |k: &Knot| Instant { s: k.s.into(), v: 0.0, h: k.h.into(), vertical: 0.0 };
         let (Some(a), Some(b)) = (after.checked_sub(1).and_then(|i| self.knots.get(i)), self.knots.get(after)) else {
-            return self.knots.get(after.min(self.knots.len() - 1)).map_or(
-                Instant { s: 0.0, v: 0.0, h: 0.0, vertical: 0.0 },
-                rest,
-            );
+            return self
+                .knots
+                .get(after.min(self.knots.len() - 1))
+                .map_or(Instant { s: 0.0, v: 0.0, h: 0.0, vertical: 0.0 }, rest);
         };
         let (dt, since) = (f64::from(b.t) - f64::from(a.t), t - f64::from(a.t));
         let (v0, v1) = (f64::from(a.v), f64::from(b.v));

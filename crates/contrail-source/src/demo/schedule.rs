@@ -126,8 +126,7 @@ impl Day<'_> {
         if start.max(self.pause + 330) + out + turn + back + 660 > self.begin + self.period {
             return false;
         }
-        self.add(Purpose::Travel, base, to, start, out)
-            && self.add(Purpose::Travel, to, base, self.pause + turn, back)
+        self.add(Purpose::Travel, base, to, start, out) && self.add(Purpose::Travel, to, base, self.pause + turn, back)
     }
 
     fn line(&mut self, dice: &mut Dice) {

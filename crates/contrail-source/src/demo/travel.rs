@@ -1,6 +1,6 @@
 //! A flight from one airfield to another: taxi, take-off, climb, cruise, descent, hold, approach, landing, taxi.
 
-use contrail_types::geo::{EARTH_RADIUS, Position, degrees, longitude};
+use contrail_types::geo::{degrees, longitude};
 
 use super::air::{self, wind};
 use super::fleet::{Aircraft, Role};
@@ -96,7 +96,8 @@ fn plan<'a>(aircraft: &'a Aircraft, sortie: &Sortie, dice: &mut Dice) -> Plan<'a
     let (slow, fast) = (kind.approach * 1.25, (kind.lift_off + 30.0).min(kind.cruise * 0.8));
     let radius = (turn_radius(fast).min(3_800.0), turn_radius(slow).min(3_400.0));
     let climb_out = from.roll + kind.lift_off * dice.between(35.0, 75.0);
-    let final_leg = if kind.class == Class::Private { dice.between(1_800.0, 3_500.0) } else { dice.between(13_000.0, 21_000.0) };
+    let final_leg =
+        if kind.class == Class::Private { dice.between(1_800.0, 3_500.0) } else { dice.between(13_000.0, 21_000.0) };
     let mut plan = Plan {
         kind,
         start: sortie.start as f64,
@@ -137,7 +138,8 @@ fn connect(plan: &mut Plan, dice: &mut Dice) {
     );
     let size = plan.circle.length;
     let most = (size * 0.022).min(60_000.0);
-    let sway = if size < 120_000.0 { [0.0, 0.0] } else { [dice.between(-most, most), dice.between(-most, most) * 0.35] };
+    let sway =
+        if size < 120_000.0 { [0.0, 0.0] } else { [dice.between(-most, most), dice.between(-most, most) * 0.35] };
     for _ in 0..4 {
         plan.turns = (longitude(first - away), longitude(home - last));
         let (dx, dy) = turned(away, plan.turns.0, plan.radius.0);
@@ -264,16 +266,23 @@ fn profile(plan: Plan, turtle: Turtle, marks: Marks, role: Role) -> Course {
     let climb = levels::climb(kind, plan.from.ground, &mut dice, |h| {
         wind(plan.from.site.position, h, plan.start).along(plan.circle.at(0.0).track)
     });
-    let track = plan.circle.at(plan.circle.length * 0.15).track;
-    let top = levels::highest_that_fits(kind, track, flat, &climb, |h| to_go(&plan.approach, h), light, &mut dice);
+    let fits = |h: f64| climb_length(&climb, h) + to_go(&plan.approach, h);
+    let top = levels::first(kind, plan.circle.at(plan.circle.length * 0.4).track, flat, fits, &mut dice);
+    let ladder = ladder(&plan, top, &mut dice);
+    let last = ladder.last().copied().unwrap_or(top);
     levels::fly_climb(&mut pen, &climb, top);
-    let down = to_go(&plan.approach, top);
-    cruise(&mut pen, &plan, marks.touchdown - down - extra, top, light, &mut dice);
+    let until = marks.touchdown - to_go(&plan.approach, last) - extra;
+    cruise(&mut pen, &plan, until, top, &ladder, &mut dice);
     descend(&mut pen, &plan, marks.touchdown);
-    pen.go(plan.to.roll * 0.92, 14.0, plan.to.ground).go(marks.exit - pen.now().1, 8.0, plan.to.ground);
+    pen.go(plan.to.roll * 0.92, 14.0, plan.to.ground);
+    pen.go(marks.exit - pen.now().1, 8.0, plan.to.ground);
     let taxi = path.length - marks.exit;
     let slow = 7.0;
-    pen.go((taxi - 60.0).max(taxi * 0.5), slow, plan.to.ground).go(taxi - (taxi - 60.0).max(taxi * 0.5), 0.0, plan.to.ground);
+    pen.go((taxi - 60.0).max(taxi * 0.5), slow, plan.to.ground).go(
+        taxi - (taxi - 60.0).max(taxi * 0.5),
+        0.0,
+        plan.to.ground,
+    );
     pen.wait(if light { 40.0 } else { dice.between(40.0, 200.0) });
     Course { path, profile: pen.finish(), air: (lift_off, marks.touchdown) }
 }
@@ -285,46 +294,59 @@ fn to_go(gates: &[Gate], h: f64) -> f64 {
     a.to_go + (b.to_go - a.to_go) * ((h - a.h) / (b.h - a.h)).clamp(0.0, 1.0)
 }
 
-/// From the top of climb to `until` metres along the path, in steps of a few hundred kilometres: at each the wind and the
-/// level are looked at anew.
-fn cruise(pen: &mut Pen, plan: &Plan, until: f64, top: f64, light: bool, dice: &mut Dice) {
+/// The levels of a cruise in equal parts of the way: higher as fuel burns off, always one that the rule gives to the
+/// direction of flight.
+fn ladder(plan: &Plan, first: f64, dice: &mut Dice) -> Vec<f64> {
+    let length = plan.circle.length;
+    let parts = ((length / 600_000.0) as usize).clamp(1, 22);
+    let mut level = first;
+    let eager = dice.between(0.75, 1.1);
+    let rung = |i: usize| {
+        let part = (i as f64 + 0.5) / parts as f64;
+        if parts > 3 {
+            level = levels::step(plan.kind, plan.circle.at(length * part).track, level, part * eager);
+        }
+        level
+    };
+    (0..parts).map(rung).collect()
+}
+
+/// From the top of climb to `until` metres along the path; at each part the wind is looked at anew.
+fn cruise(pen: &mut Pen, plan: &Plan, until: f64, top: f64, ladder: &[f64], dice: &mut Dice) {
     let begin = pen.now().1;
     let left = until - begin;
-    if left < 2_000.0 {
-        if left > 0.0 {
-            let v = pen.now().2;
-            pen.go(left, v, top);
-        }
+    if left < 3_000.0 {
+        let v = pen.now().2;
+        pen.go(left, v, top);
         return;
     }
-    // Where on the great circle a distance along the path lies.
-    let shift = plan.circle.length - (until + to_go(&plan.approach, top) - plan.final_leg);
-    let steps = ((left / 450_000.0) as usize).clamp(1, 26);
-    let tas = plan.kind.cruise * if light { dice.between(0.85, 1.0) } else { dice.between(0.975, 1.0) };
+    // Where on the great circle a distance along the path lies, nearly.
+    let shift = -(begin - plan.climb_out).min(plan.climb_out * 2.0);
+    let tas = plan.kind.cruise * dice.between(if plan.kind.class == Class::Private { 0.85 } else { 0.975 }, 1.0);
     let speed = |s: f64, h: f64| {
         let fix = plan.circle.at((s + shift).clamp(0.0, plan.circle.length));
-        ((tas + wind(fix.position, h, plan.start).along(fix.track)).max(plan.kind.approach), fix.track)
+        (tas + wind(fix.position, h, plan.start).along(fix.track)).max(plan.kind.approach)
     };
-    let settle = (left * 0.1).min(12_000.0);
-    pen.go(settle, speed(begin + settle, top).0, top);
+    let settle = (left * 0.2).min(12_000.0);
+    pen.go(settle, speed(begin + settle, top), top);
     let mut level = top;
-    let lead = left * 0.06;
-    for i in 1..=steps {
-        let to = begin + settle + (left - settle - lead) * i as f64 / steps as f64;
-        let (v, track) = speed(to, level);
-        let part = i as f64 / steps as f64;
-        // The last stretch is flown at the level from which the descent was reckoned.
-        let wanted = if i == steps { top } else { levels::step(plan.kind, track, level, part, light).unwrap_or(level) };
-        let (climb, now) = ((wanted - level).abs() / 2.2 * v, pen.now().1);
-        if steps > 3 && i < steps - 1 && wanted != level && climb < (to - now) * 0.6 {
-            pen.go(climb, v, wanted);
+    for (i, &wanted) in ladder.iter().enumerate() {
+        let to = begin + settle + (left - settle) * (i + 1) as f64 / ladder.len() as f64;
+        let (climb, now) = ((wanted - level).abs() / 2.2 * pen.now().2, pen.now().1);
+        if wanted != level {
+            let v = speed(now + climb, wanted);
+            pen.go(climb.min((to - now) * 0.9), v, wanted);
             level = wanted;
         }
-        pen.go(to - pen.now().1, v, level);
+        pen.go(to - pen.now().1, speed(to, level), level);
     }
-    // Changed levels on the way: back to the one from which the descent was reckoned.
-    let v = pen.now().2;
-    pen.go(until - pen.now().1, v, top);
+}
+
+/// Metres from lift-off at which the climb passes `h`.
+fn climb_length(climb: &[levels::Rung], h: f64) -> f64 {
+    let i = climb.partition_point(|r| r.h < h).clamp(1, climb.len() - 1);
+    let (a, b) = (climb[i - 1], climb[i]);
+    a.s + (b.s - a.s) * ((h - a.h) / (b.h - a.h)).clamp(0.0, 1.0)
 }
 
 fn descend(pen: &mut Pen, plan: &Plan, touchdown: f64) {
@@ -341,14 +363,4 @@ fn descend(pen: &mut Pen, plan: &Plan, touchdown: f64) {
             pen.go(extra, v, h);
         }
     }
-}
-
-/// Degrees that an arc of `distance` spans, for tests.
-pub fn arc(distance: f64) -> f64 {
-    distance / EARTH_RADIUS
-}
-
-/// The end of a path in air, for tests.
-pub fn near(a: Position, b: Position) -> bool {
-    a.distance(b) < 2.0
 }

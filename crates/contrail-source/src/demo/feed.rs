@@ -1,0 +1,1 @@
+//! The demo sky as a feed.
