@@ -10,12 +10,16 @@
 //! [`replay`], [`demo`].
 
 pub mod area;
+pub mod demo;
+#[cfg(test)]
+mod fault_server;
 pub mod feed;
 mod http;
 pub mod ledger;
 pub mod opensky;
 pub mod pacer;
 pub mod readsb;
+pub mod reference;
 pub mod replay;
 pub mod wire;
 

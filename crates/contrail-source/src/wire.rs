@@ -5,7 +5,7 @@
 
 pub mod opensky;
 pub mod readsb;
-mod rows;
+pub(crate) mod rows;
 mod scan;
 mod write;
 
