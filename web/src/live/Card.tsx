@@ -105,7 +105,7 @@ function Tags({ identity, typeCode }: { identity: Identity | undefined; typeCode
 const CERTAINTY_TEXT: Record<Certainty, [title: string, detail: string]> = {
   measured: ['Measured', 'moved along its track since'],
   estimated: ['Estimated', 'dead-reckoned, drawn hollow'],
-  old: ['Old position', 'dead-reckoned, drawn hollow and fading'],
+  old: ['Old position', 'dead-reckoned, hollow and fading'],
   gone: ['Not heard of', 'too long to say where it is'],
 }
 

@@ -6,10 +6,12 @@ import { createMap } from '../map/createMap'
 import type { Theme } from '../prefs/preferences'
 import { findRow, icaoNumber, icaoText, isEmergency, type Frame } from '../sky/codec'
 import { skyNow } from '../sky/clock'
-import { positionAt, wrapLongitude, type Position } from '../sky/motion'
+import { ageAt, MAX_AGE, positionAt, wrapLongitude, type Position } from '../sky/motion'
+import { withoutOverlaps } from './layers/glyphs'
+import { LabelLayer, type Label } from './layers/LabelLayer'
 import { NightLayer } from './layers/NightLayer'
 import { SkyLayer } from './layers/SkyLayer'
-import { repaintInterval } from './layers/zoomRules'
+import { iconSize, repaintInterval } from './layers/zoomRules'
 import type { Layer } from './search'
 import type { TrailDrawing } from './trails'
 import { region, type View } from './view'
@@ -39,15 +41,23 @@ const EASE_MS = 400
 const HORIZON_METRES = 8_600_000
 const PULSE_MS = 100
 const REDUCED_MS = 1000
+const FLAG_ROOM = 120
+const LABELS_FROM_ZOOM = 7.2
+const MOST_LABELS = 250
+/** While following, the map moves all the time. */
+const LABELS_PAUSE_MS = 200
 
 export class LiveMap {
   private readonly sky = new SkyLayer(skyNow)
   private readonly night = new NightLayer(skyNow)
+  private readonly callsigns = new LabelLayer(skyNow)
+  private nameOf: (icao24: number) => string | null = () => null
   private frame: Frame | null = null
   private shown: Uint8Array<ArrayBuffer> = new Uint8Array()
   private selected: number | null = null
   private following = false
   private followAfter = 0
+  private labelsPlaced = 0
   private emergencies = false
   private placed: boolean
   private timer: ReturnType<typeof setTimeout> | undefined
@@ -108,6 +118,7 @@ export class LiveMap {
     if (!map.getLayer(this.night.id)) map.addLayer(this.night, map.getLayer('airports') ? 'airports' : undefined)
     if (!map.getLayer(this.sky.id))
       map.addLayer(this.sky, map.getLayer('airport-labels') ? 'airport-labels' : undefined)
+    if (!map.getLayer(this.callsigns.id)) map.addLayer(this.callsigns)
   }
 
   setFrame(frame: Frame | null, shown: Uint8Array<ArrayBuffer>) {
@@ -117,12 +128,54 @@ export class LiveMap {
     this.sky.setFrame(frame, shown)
     this.updateSelectedRow()
     if (frame && !this.placed) this.placeFirst(frame)
+    this.placeLabels()
     this.reportView()
   }
 
   setShown(shown: Uint8Array<ArrayBuffer>) {
     this.shown = shown
     this.sky.setShown(shown)
+    this.placeLabels()
+  }
+
+  /** How aircraft are called; again when that has changed. */
+  setNames(nameOf: (icao24: number) => string | null) {
+    this.nameOf = nameOf
+    this.placeLabels()
+  }
+
+  /** Callsigns that fit beside their aircraft without covering one another, those near the middle first. */
+  private placeLabels() {
+    this.labelsPlaced = performance.now()
+    const { frame, map } = this
+    if (!frame || map.getZoom() < LABELS_FROM_ZOOM) return this.callsigns.setLabels(null, [])
+    const now = skyNow()
+    const bounds = map.getBounds()
+    const { clientWidth: width, clientHeight: height } = map.getContainer()
+    const shift = iconSize(map.getZoom()) / 2
+    const candidates: { label: Label; x: number; y: number }[] = []
+    for (let row = 0; row < frame.n; row++) {
+      if (this.shown[row] === 0 || row === this.sky.selected || ageAt(frame, row, now) > MAX_AGE) continue
+      positionAt(frame, row, now, this.at)
+      if (!bounds.contains([this.at.lon, this.at.lat])) continue
+      const text = this.nameOf(frame.icao24[row])
+      if (!text) continue
+      const point = map.project([this.at.lon, this.at.lat])
+      candidates.push({ label: { row, text, alpha: this.sky.selected >= 0 ? 0.55 : 0.95 }, x: point.x, y: point.y })
+    }
+    const fromMiddle = ({ x, y }: { x: number; y: number }) => (x - width / 2) ** 2 + (y - height / 2) ** 2
+    candidates.sort((a, b) => fromMiddle(a) - fromMiddle(b))
+    const boxes = candidates.slice(0, 3 * MOST_LABELS).map(({ label, x, y }) => ({
+      left: x - shift,
+      right: x + shift + 6 + label.text.length * 7.6,
+      top: y - 8,
+      bottom: y + 8,
+    }))
+    const kept = withoutOverlaps(boxes).slice(0, MOST_LABELS)
+    this.callsigns.setLabels(
+      frame,
+      kept.map(i => candidates[i].label),
+    )
   }
 
   setTrails({ pieces, selectedFrom }: TrailDrawing) {
@@ -149,6 +202,7 @@ export class LiveMap {
 
   setTheme(theme: Theme) {
     this.night.theme = theme
+    this.callsigns.theme = theme
     this.sky.setTheme(theme)
     if (!this.map.isStyleLoaded() && !this.map.getLayer('ocean')) {
       this.map.once('style.load', () => this.paint(theme))
@@ -183,8 +237,15 @@ export class LiveMap {
     this.reportView()
   }
 
+  /** What panels cover. The map stays where it is on the screen; only its reckoned centre changes. */
   setPadding(padding: PaddingOptions) {
-    this.map.easeTo({ padding, duration: this.easing() })
+    const { clientWidth: width, clientHeight: height } = this.map.getContainer()
+    const middle = (from = 0, size: number, to = 0) => from + (size - from - to) / 2
+    const center = this.map.unproject([
+      middle(padding.left, width, padding.right),
+      middle(padding.top, height, padding.bottom),
+    ])
+    this.map.jumpTo({ center, padding })
   }
 
   setReducedMotion(reduced: boolean) {
@@ -207,6 +268,7 @@ export class LiveMap {
   private updateSelectedRow() {
     this.sky.selected = this.frame && this.selected !== null ? findRow(this.frame, this.selected) : -1
     this.sky.hovered = -1
+    this.placeLabels()
     this.map.triggerRepaint()
   }
 
@@ -284,6 +346,7 @@ export class LiveMap {
     positionAt(frame, row, skyNow(), this.at)
     const point = this.map.project([this.at.lon, this.at.lat])
     target.hidden = this.occluded(this.at)
+    target.dataset.side = point.x > this.map.getContainer().clientWidth - FLAG_ROOM ? 'left' : 'right'
     target.style.transform = `translate(${point.x.toFixed(1)}px, ${point.y.toFixed(1)}px)`
   }
 
@@ -295,6 +358,7 @@ export class LiveMap {
   }
 
   private readonly reportView = (event?: { originalEvent?: unknown }) => {
+    if (performance.now() - this.labelsPlaced > LABELS_PAUSE_MS) this.placeLabels()
     this.options.onView(this.view(), event?.originalEvent !== undefined)
   }
 

@@ -20,7 +20,7 @@ import { useShortcuts } from './useShortcuts'
 import { useTrails } from './useTrails'
 import { currentFlight } from './trails'
 
-const CARD_PEEK = 196
+const CARD_PEEK = 228
 const LIST_PEEK = 360
 
 /** The map is the page; everything else is a quiet panel on it. */

@@ -104,7 +104,7 @@ function Hours({ timeline, zone }: { timeline: Timeline; zone: Zone }) {
   return (
     <div className={styles.hours} aria-hidden>
       {labels.map(({ at, text }) => (
-        <span key={text} style={{ left: `${at * 100}%` }} data-edge={at < 0.02 || at > 0.98 || undefined}>
+        <span key={text} style={{ left: `${at * 100}%` }} data-edge={at < 0.05 || at > 0.97 || undefined}>
           {text}
         </span>
       ))}

@@ -104,6 +104,13 @@ export function useLiveMap(
 
   useEffect(() => map?.setFrame(model.frame, model.shown), [map, model.frame])
   useEffect(() => map?.setShown(model.shown), [map, model.shown])
+  useEffect(
+    () =>
+      map?.setNames(
+        icao24 => model.identities.get(icao24)?.callsign ?? model.identities.get(icao24)?.registration ?? null,
+      ),
+    [map, model.identityRev],
+  )
   useEffect(() => map?.setTheme(theme), [map, theme])
   useEffect(() => map?.setReducedMotion(reducedMotion), [map, reducedMotion])
   useEffect(() => map?.setGlobe(search.globe === true), [map, search.globe])

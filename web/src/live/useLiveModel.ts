@@ -16,6 +16,7 @@ export type Entry = { icao24: number; row: number; departed: null } | { icao24: 
 export interface LiveModel {
   frame: Frame | null
   identities: Identities
+  identityRev: number
   /** Why the newest frame could not be had. */
   frameError: string | null
   filter: Filter
@@ -82,6 +83,7 @@ export function useLiveModel(): LiveModel {
   return {
     frame,
     identities,
+    identityRev,
     frameError: sky.error,
     filter,
     filtering: isFiltering(filter),

@@ -10,11 +10,9 @@ export interface BaseOptions {
   /** Country names. */
   labels?: boolean
   airports?: boolean
-  /** The fine coast; heavy, so only once somebody is near enough to see it. */
-  fine?: boolean
 }
 
-/** Below this zoom the coarse coast is as good as the fine one. */
+/** Below this zoom the coarse coast is as good as the fine one, which is heavy. */
 export const FINE_FROM_ZOOM = 6
 
 // No `glyphs` in the style: MapLibre then draws text with fonts that the page has.
@@ -49,14 +47,8 @@ export function coastUrls(fine: boolean): Record<'land' | 'coast' | 'borders', s
   return { land: url('land'), coast: url('coast'), borders: url('borders') }
 }
 
-export function baseStyle({
-  theme,
-  globe = false,
-  labels = true,
-  airports = true,
-  fine = false,
-}: BaseOptions): StyleSpecification {
-  const urls = coastUrls(fine)
+export function baseStyle({ theme, globe = false, labels = true, airports = true }: BaseOptions): StyleSpecification {
+  const urls = coastUrls(false)
   const url = (name: string) => `${location.origin}/base/${name}.json`
   return {
     version: 8,

@@ -33,7 +33,7 @@ export const MAP_COLORS: Record<Theme, MapColors> = {
     airport: '#8ba0c4',
     halo: '#0b1220',
     night: '#000308',
-    nightAlpha: 0.42,
+    nightAlpha: 0.4,
     ground: '#76839a',
     emergency: '#ff6b6b',
     text: '#c9d6ee',

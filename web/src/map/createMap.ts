@@ -25,7 +25,7 @@ export async function createMap({ container, center, zoom, options, ...base }: C
   ])
   const map = new MapLibre({
     container,
-    style: baseStyle({ ...base, fine: base.fine || zoom > FINE_FROM_ZOOM }),
+    style: baseStyle(base),
     center,
     zoom,
     minZoom: 0.6,
@@ -36,18 +36,20 @@ export async function createMap({ container, center, zoom, options, ...base }: C
     canvasContextAttributes: { antialias: true, preserveDrawingBuffer: screenshots() },
     ...options,
   })
-  refineWhenNear(map, zoom > FINE_FROM_ZOOM)
+  refineWhenNear(map)
   return map
 }
 
-/** Fetches the fine coast the first time somebody comes near enough to see the difference. */
-function refineWhenNear(map: MapLibre, already: boolean) {
-  let fine = already
-  map.on('zoomend', () => {
-    if (fine || map.getZoom() <= FINE_FROM_ZOOM) return
-    fine = true
+/** Fetches the fine coast the first time somebody is near enough to see the difference; until then the coarse one shows. */
+function refineWhenNear(map: MapLibre) {
+  const refine = () => {
+    if (map.getZoom() <= FINE_FROM_ZOOM) return
+    map.off('zoomend', refine)
+    map.off('load', refine)
     for (const [name, url] of Object.entries(coastUrls(true))) {
       ;(map.getSource(name) as GeoJSONSource | undefined)?.setData(url)
     }
-  })
+  }
+  map.on('zoomend', refine)
+  map.on('load', refine)
 }

@@ -42,7 +42,7 @@ function State({ summary, server, lost }: { summary: FeedSummary; server: number
   return (
     <span className={styles.state} data-tone={summary.tone}>
       <i aria-hidden />
-      {summary.title}
+      <span className={styles.title}>{summary.title}</span>
       {summary.detail && <em title={summary.detail}>{summary.detail}</em>}
       {retry && <span className={styles.retry}>tries again in {retry}</span>}
       {lost && (
@@ -73,7 +73,7 @@ function Freshness({ feed, server, tone }: { feed: Feed; server: number; tone: s
     <>
       {age !== null && (
         <span data-tone={tone}>
-          Snapshot <b>{formatAge(age)}</b> old
+          <span className={styles.word}>Snapshot</span> <b>{formatAge(age)}</b> old
         </span>
       )}
       {next && (

@@ -1,8 +1,9 @@
-import type { CustomLayerInterface, CustomRenderMethodInput } from 'maplibre-gl'
+import type { CustomLayerInterface, CustomRenderMethodInput, Map as MapLibre } from 'maplibre-gl'
 import type { Theme } from '../../prefs/preferences'
 import { MAP_COLORS } from '../../map/colors'
 import { subsolarPoint } from '../../sky/motion'
 import { parseHex } from '../../theme/ramp'
+import { nightStrength } from './zoomRules'
 import { ProgramCache, resetState, type ShaderSource } from './program'
 import fragment from './shaders/night.frag.glsl?raw'
 import vertex from './shaders/night.vert.glsl?raw'
@@ -18,12 +19,14 @@ export class NightLayer implements CustomLayerInterface {
   readonly renderingMode = '2d'
   visible = true
   theme: Theme = 'dark'
+  private map: MapLibre | null = null
   private programs: ProgramCache | null = null
   private mesh: WebGLVertexArrayObject | null = null
 
   constructor(private readonly now: () => number) {}
 
-  onAdd(_map: unknown, gl: WebGL2RenderingContext) {
+  onAdd(map: MapLibre, gl: WebGL2RenderingContext) {
+    this.map = map
     this.programs = new ProgramCache(gl)
     this.mesh = gl.createVertexArray()
     gl.bindVertexArray(this.mesh)
@@ -42,7 +45,13 @@ export class NightLayer implements CustomLayerInterface {
     const { night, nightAlpha } = MAP_COLORS[this.theme]
     const [red, green, blue] = parseHex(night)
     gl.uniform2f(program.uniform('u_sun'), sun.lon, sun.lat)
-    gl.uniform4f(program.uniform('u_night'), red / 255, green / 255, blue / 255, nightAlpha)
+    gl.uniform4f(
+      program.uniform('u_night'),
+      red / 255,
+      green / 255,
+      blue / 255,
+      nightAlpha * nightStrength(this.map?.getZoom() ?? 0),
+    )
     gl.bindVertexArray(this.mesh)
     // A custom layer is drawn once, not once per copy of the world.
     const flat = input.defaultProjectionData.projectionTransition < 0.5

@@ -32,3 +32,6 @@ export function repaintInterval(zoom: number): number {
   const pixelsPerSecond = FASTEST / (EQUATOR / (TILE * 2 ** zoom))
   return Math.min(1000, Math.max(16, 250 / pixelsPerSecond))
 }
+
+/** Near the ground everything on the screen is either day or night, and a darkened map says nothing but is hard to read. */
+export const nightStrength = (zoom: number) => 1 - 0.6 * Math.min(1, Math.max(0, (zoom - 3.5) / 3.5))
