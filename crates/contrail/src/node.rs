@@ -1,0 +1,251 @@
+//! The node as the API sees it: questions of the UI answered from the lake, the folds in memory and the roles' pulse.
+
+pub mod catalog;
+pub mod status;
+
+use std::sync::Arc;
+
+use arrow::array::AsArray;
+use async_trait::async_trait;
+use contrail_flow::build::fold;
+use contrail_kit::class::{BoxError, chain};
+use contrail_kit::supervise::Board;
+use contrail_model::explore::{self, Filters, Now, Sources};
+use contrail_model::query::{Limits, QueryError, QueryService};
+use contrail_model::{EngineError, Input, reference};
+use contrail_serve::live::identity::Texts;
+use contrail_serve::live::{Identity, StateFilter};
+use contrail_serve::{LiveSky, Node, Problem, api};
+use contrail_types::time::{DAY, HOUR, hour_of};
+use contrail_types::{Icao24, Micros, Transform};
+use futures::StreamExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::line::Line;
+
+/// [`Node`] over a line.
+pub struct LineNode {
+    pub line: Line,
+    pub live: LiveSky,
+    pub board: Board,
+    pub query: QueryService,
+    pub demo: bool,
+}
+
+#[async_trait]
+impl Node for LineNode {
+    async fn status(&self) -> api::Status {
+        status::status(self).await
+    }
+
+    async fn explore(&self, request: api::ExploreRequest) -> Result<api::ExploreAnswer, Problem> {
+        match request {
+            api::ExploreRequest::Range => {
+                let sources = self.sources(|_| true, false).await?;
+                let engine = self.line.engine.clone();
+                Ok(api::ExploreAnswer::Range(run(move || explore::range(&engine, &sources)).await?))
+            }
+            api::ExploreRequest::Density(asked) => {
+                let filters = self.filters(asked)?;
+                let (from, to) = (filters.from, filters.to);
+                let sources = self.sources(move |hour| (from..to).contains(&hour), true).await?;
+                let engine = self.line.engine.clone();
+                Ok(api::ExploreAnswer::Density(run(move || explore::density(&engine, &sources, &filters)).await?))
+            }
+            api::ExploreRequest::Figures(asked) => {
+                let filters = self.filters(asked.clone())?;
+                let (before, to) = (2 * filters.from - filters.to, filters.to);
+                let with_cells = !filters.phase.is_empty();
+                let sources = self.sources(move |hour| (before..to).contains(&hour), with_cells).await?;
+                let (engine, now, covered) = (self.line.engine.clone(), self.now(), self.covered_from().await?);
+                let told = api::Filters {
+                    from: Some(api::Time(filters.from)),
+                    to: Some(api::Time(filters.to)),
+                    ..asked
+                };
+                let figures = run(move || {
+                    let figures = explore::explore(&engine, &sources, &filters, covered, &now)?;
+                    // The API writes instants as text.
+                    let mut figures = serde_json::to_value(figures).unwrap_or_default();
+                    figures["filters"] = serde_json::to_value(told).unwrap_or_default();
+                    Ok(figures)
+                });
+                Ok(api::ExploreAnswer::Figures(Box::new(figures.await?)))
+            }
+        }
+    }
+
+    async fn aircraft(&self, icao24: Icao24) -> Result<Option<api::AircraftHistory>, Problem> {
+        let sources = self.sources(|_| true, false).await?;
+        let engine = self.line.engine.clone();
+        run(move || explore::history(&engine, &sources, &icao24.to_string())).await
+    }
+
+    async fn track(&self, icao24: Icao24, from: Micros, to: Micros) -> Result<api::Track, Problem> {
+        let (states, pin) = self.states(icao24, from, to).await?;
+        let engine = self.line.engine.clone();
+        run(move || {
+            let _pin = pin;
+            explore::track(&engine, &states, &icao24.to_string(), from, to)
+        })
+        .await
+    }
+
+    async fn timeline(&self, hours: u32) -> Result<api::Timeline, Problem> {
+        let to = self.live.sky_time().unwrap_or_else(|| self.line.clock.now());
+        let from = to - Micros::from(hours.clamp(1, 24 * 31)) * HOUR;
+        let sources = self.sources(move |hour| hour + HOUR > from && hour <= to, true).await?;
+        let engine = self.line.engine.clone();
+        run(move || explore::timeline(&engine, &sources, from, to)).await
+    }
+
+    async fn catalog(&self, request: api::CatalogRequest) -> Result<api::Catalog, Problem> {
+        catalog::answer(self, request).await
+    }
+
+    async fn sql(&self, request: api::SqlRequest) -> Result<api::SqlAnswer, Problem> {
+        let configured = &self.line.config.query;
+        let most = configured.rows.max(100_000);
+        let rows = request.limit.map_or(configured.rows, |limit| limit as u64).min(most);
+        let limits = Limits { rows, time: configured.timeout, ..Limits::default() };
+        let rows = self.query.query(&request.sql, limits).await.map_err(query_problem)?;
+        let schema = rows.schema();
+        let batches = futures::stream::unfold(Some(rows), |rows| async move {
+            let mut rows = rows?;
+            match rows.next().await {
+                Ok(Some(batch)) => Some((Ok(batch), Some(rows))),
+                Ok(None) => None,
+                Err(error) => Some((Err(query_problem(error)), None)),
+            }
+        });
+        Ok(api::SqlAnswer { schema, batches: batches.boxed() })
+    }
+}
+
+impl LineNode {
+    /// Where the rows of the folds are, for the hours that `wanted` likes.
+    async fn sources(
+        &self,
+        wanted: impl Fn(Micros) -> bool + Copy + Send + Sync,
+        with_cells: bool,
+    ) -> Result<Sources, Problem> {
+        Ok(Sources {
+            hours: self.fold("aircraft_hours", wanted).await?,
+            cells: if with_cells { self.fold("aircraft_cells", wanted).await? } else { Input::default() },
+        })
+    }
+
+    async fn fold(&self, name: &str, wanted: impl Fn(Micros) -> bool + Send + Sync) -> Result<Input, Problem> {
+        match self.line.fresh.get(name) {
+            Some((table, memory)) => fold::rows(&table, &memory, wanted).await.map_err(problem),
+            // The builder has not opened it yet: there is nothing to show, which is not an error.
+            None => Ok(Input::default()),
+        }
+    }
+
+    /// The files of `states` that can hold rows of an aircraft in `from..to`, and what keeps them.
+    async fn states(&self, icao24: Icao24, from: Micros, to: Micros) -> Result<(Input, contrail_lake::Pin), Problem> {
+        let table = self.line.table("states").await.map_err(|e| Problem::internal(e.to_string()))?;
+        let version = table.load().await.map_err(problem)?;
+        let (first, last) = (Transform::Hour.value(from), Transform::Hour.value(to));
+        let address = icao24.to_string();
+        let paths: Vec<String> = version
+            .live_files()
+            .filter(|file| file.records > 0 && file.partition.is_none_or(|hour| (first..=last).contains(&hour)))
+            .filter(|file| {
+                file.text_bounds("icao24").is_none_or(|(low, high)| low <= address.as_str() && address.as_str() <= high)
+            })
+            .map(|file| file.path.clone())
+            .collect();
+        let pin = table.pin(paths.iter().cloned());
+        Ok((Input::files(paths.into_iter().map(Into::into).collect()), pin))
+    }
+
+    /// Whole hours; the last day where nothing is asked for.
+    fn filters(&self, asked: api::Filters) -> Result<Filters, Problem> {
+        let now = self.live.sky_time().unwrap_or_else(|| self.line.clock.now());
+        let to = asked.to.map_or(now, |time| time.0);
+        let from = asked.from.map_or(to - DAY, |time| time.0);
+        if from >= to {
+            return Err(Problem::bad_request("`from` must lie before `to`"));
+        }
+        Ok(Filters {
+            from: hour_of(from),
+            to: hour_of(to - 1) + HOUR,
+            country: asked.country,
+            airline: asked.airline,
+            band: asked.band,
+            phase: asked.phase,
+            hour: asked.hour,
+            dow: asked.dow,
+        })
+    }
+
+    fn now(&self) -> Now {
+        let beats = self.line.pulse.read();
+        let sky_time = self.live.sky_time();
+        let answer = self.live.status().answer_time.map(|time| time.0);
+        let airborne = sky_time.map(|_| airborne(&self.live));
+        let data_age_s = sky_time.zip(answer).map(|(now, answer)| (now - answer) as f64 / 1e6);
+        Now { airborne, data_age_s, landed_at: beats.land.landed_at }
+    }
+
+    /// The first hour that the folds hold.
+    async fn covered_from(&self) -> Result<Option<Micros>, Problem> {
+        let Some((table, memory)) = self.line.fresh.get("aircraft_hours") else { return Ok(None) };
+        let version = table.load().await.map_err(problem)?;
+        let files = version.live_files().filter(|f| f.records > 0).filter_map(|f| f.partition);
+        let landed = files.map(|hour| Micros::from(hour) * HOUR).min();
+        let growing = memory.lock().map_or(None, |memory| memory.hours().into_iter().min());
+        Ok(landed.into_iter().chain(growing).min())
+    }
+}
+
+/// Aircraft on the map that are not on the ground.
+fn airborne(live: &LiveSky) -> i64 {
+    let states = live.states(&StateFilter::default());
+    let grounded = states["on_ground"].as_boolean();
+    grounded.iter().filter(|on_ground| *on_ground != Some(true)).count() as i64
+}
+
+/// A fixed question off the async threads, its answer in the API's own types.
+async fn run<T, U>(ask: impl FnOnce() -> Result<T, EngineError> + Send + 'static) -> Result<U, Problem>
+where
+    T: Serialize + Send + 'static,
+    U: DeserializeOwned,
+{
+    let answer = tokio::task::spawn_blocking(ask).await.map_err(|e| Problem::internal(e.to_string()))?;
+    let answer = answer.map_err(problem)?;
+    serde_json::to_value(answer).and_then(serde_json::from_value).map_err(|e| Problem::internal(e.to_string()))
+}
+
+fn problem(error: impl Into<BoxError>) -> Problem {
+    Problem::of(&error.into())
+}
+
+fn query_problem(error: QueryError) -> Problem {
+    match error {
+        QueryError::Ended(_) | QueryError::Start(_) | QueryError::Table { .. } => Problem::internal(chain(&error)),
+        user => Problem::statement(chain(&user)),
+    }
+}
+
+/// Country and operator from the same reference data that the models use.
+pub fn identify() -> Arc<dyn contrail_serve::live::Identify> {
+    let texts = std::sync::Mutex::new(Texts::default());
+    Arc::new(move |_: Icao24, callsign: Option<&str>, origin: Option<&str>| {
+        let mut texts = texts.lock().unwrap_or_else(|e| e.into_inner());
+        let country = origin.and_then(reference::country_code).map(|code| texts.get(code));
+        let airline = callsign.and_then(airline_of);
+        let airline_name = airline.and_then(reference::airline_name).map(|name| texts.get(name));
+        Identity { country, airline: airline.map(|code| texts.get(code)), airline_name }
+    })
+}
+
+/// Three letters and a digit, the letters of a known operator: the rule of the model `states`.
+fn airline_of(callsign: &str) -> Option<&str> {
+    let code = callsign.get(..3)?;
+    let flight = callsign.as_bytes().get(3)?.is_ascii_digit();
+    (flight && code.bytes().all(|c| c.is_ascii_uppercase()) && reference::airline_name(code).is_some()).then_some(code)
+}

@@ -1,0 +1,130 @@
+//! Assets and tables: what the models say, and what the lake holds of each.
+
+use std::collections::BTreeMap;
+
+use contrail_flow::rules::deriving::Progress;
+use contrail_lake::{LakeTable, Version};
+use contrail_model::{Kind, Model};
+use contrail_serve::api::{self, Time};
+use contrail_serve::{Problem, api::CatalogRequest};
+use contrail_types::{TableDef, Transform};
+
+use super::{LineNode, problem};
+use crate::line::Line;
+
+pub async fn answer(node: &LineNode, request: CatalogRequest) -> Result<api::Catalog, Problem> {
+    Ok(match request {
+        CatalogRequest::Assets => api::Catalog::Assets(assets(&node.line).await?),
+        CatalogRequest::Tables => {
+            let mut all = Vec::new();
+            for name in node.line.lake.tables().await.map_err(problem)? {
+                all.push(table(&node.line, &name, false).await?);
+            }
+            api::Catalog::Tables(all)
+        }
+        CatalogRequest::Table(name) => api::Catalog::Table(Box::new(table(&node.line, &name, true).await?)),
+    })
+}
+
+/// Every model with what has been made of it.
+pub async fn assets(line: &Line) -> Result<Vec<api::Asset>, Problem> {
+    let mut all = Vec::new();
+    for model in &line.project.models {
+        let mut asset = described(model);
+        if model.kind != Kind::View {
+            let table = open(line, &model.name).await?;
+            let version = table.load().await.map_err(problem)?;
+            let progress = Progress::read(version.properties()).unwrap_or_default();
+            asset.rows = Some(version.totals().0);
+            asset.built_at = version.snapshot_id().map(|_| Time(version.updated_at()));
+            asset.held_hours = progress.held.into_iter().map(Time).collect();
+            asset.outdated = version.recorded("contrail.model_hash").is_some_and(|hash| hash != model.hash);
+        }
+        all.push(asset);
+    }
+    Ok(all)
+}
+
+fn described(model: &Model) -> api::Asset {
+    api::Asset {
+        name: model.name.clone(),
+        layer: model.layer.clone(),
+        kind: format!("{:?}", model.kind).to_lowercase(),
+        doc: model.def.doc.clone(),
+        inputs: model.inputs.clone(),
+        grain: Some(model.grain.clone()),
+        columns: columns(&model.def),
+        ..api::Asset::default()
+    }
+}
+
+fn columns(def: &TableDef) -> Vec<api::ColumnInfo> {
+    let info = |c: &contrail_types::Column| api::ColumnInfo {
+        name: c.name.clone(),
+        data_type: type_name(&c.data_type).into(),
+        doc: c.doc.clone(),
+    };
+    def.columns.iter().map(info).collect()
+}
+
+fn type_name(data_type: &arrow::datatypes::DataType) -> &'static str {
+    use arrow::datatypes::DataType as T;
+    match data_type {
+        T::Boolean => "boolean",
+        T::Int32 => "integer",
+        T::Int64 => "bigint",
+        T::Float64 => "double",
+        T::Binary => "binary",
+        T::Timestamp(..) => "timestamptz",
+        T::List(_) => "integer[]",
+        _ => "text",
+    }
+}
+
+async fn open(line: &Line, name: &str) -> Result<LakeTable, Problem> {
+    line.table(name).await.map_err(|e| Problem::not_found(e.to_string()))
+}
+
+/// One table; `whole` with columns, snapshots and properties.
+pub async fn table(line: &Line, name: &str, whole: bool) -> Result<api::Table, Problem> {
+    let table = open(line, name).await?;
+    let version = table.load().await.map_err(problem)?;
+    let def = table.def();
+    let (rows, files, bytes) = version.totals();
+    let partition = def.partition.as_ref().map(|(column, transform)| match transform {
+        Transform::Hour => format!("hour({column})"),
+        Transform::Day => format!("day({column})"),
+    });
+    let mut shown = api::Table {
+        name: name.into(),
+        doc: def.doc.clone(),
+        rows,
+        files,
+        bytes,
+        snapshot_id: version.snapshot_id().map(|id| id.to_string()),
+        sequence_number: Some(version.sequence_number()),
+        updated_at: Some(Time(version.updated_at())),
+        partition,
+        sort: def.sort.clone(),
+        location: Some(version.metadata().location().to_owned()),
+        ..api::Table::default()
+    };
+    if whole {
+        shown.columns = columns(def);
+        shown.snapshots = snapshots(&version);
+        shown.properties = version.properties().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    }
+    Ok(shown)
+}
+
+/// Newest first.
+fn snapshots(version: &Version) -> Vec<api::SnapshotInfo> {
+    let info = |s: contrail_lake::SnapshotInfo| api::SnapshotInfo {
+        snapshot_id: s.id.to_string(),
+        sequence_number: s.sequence_number,
+        at: Time(s.at),
+        operation: s.operation,
+        summary: s.summary.into_iter().collect::<BTreeMap<_, _>>(),
+    };
+    version.snapshots().into_iter().rev().map(info).collect()
+}

@@ -1,0 +1,29 @@
+//! Ctrl-C and SIGTERM: the first asks to stop, the second does not wait.
+
+use tokio_util::sync::CancellationToken;
+
+/// Cancels `stop` at the first interrupt; a second one ends the process at once.
+pub fn cancel_on_interrupt(stop: CancellationToken) {
+    tokio::spawn(async move {
+        interrupt().await;
+        tracing::info!("stopping: what is fetched is landed and built first; once more to stop at once");
+        stop.cancel();
+        interrupt().await;
+        std::process::exit(130);
+    });
+}
+
+async fn interrupt() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,225 @@
+//! `contrail up` and `contrail run`: the roles on their line, under one supervisor.
+
+mod print;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use contrail_flow::build::{self, Build};
+use contrail_flow::data_dir::{DataDir, NodeAddress};
+use contrail_flow::land::{self, CommitPolicy, Land};
+use contrail_flow::source::{self, Source};
+use contrail_kit::class::BoxError;
+use contrail_kit::supervise::Supervisor;
+use contrail_kit::{Classified, Secret};
+use contrail_model::query::{QueryOptions, QueryService};
+use contrail_serve::http::{App, Options};
+use contrail_serve::{LiveSky, http};
+use contrail_source::Context as FeedContext;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::cli::{self, Role};
+use crate::config::Config;
+use crate::line::Line;
+use crate::node::{LineNode, identify, status};
+use crate::tables::LakeTables;
+use crate::tail;
+
+/// How often the map hears of feeds and lake.
+const NOTE: Duration = Duration::from_millis(500);
+
+/// Runs roles until the first Ctrl-C has been followed to its end, or a role fails for good.
+pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> {
+    let demo = flags.demo || config.enabled_feeds().all(|(_, feed)| matches!(feed, contrail_source::FeedConfig::Demo(_)));
+    // The port before the folder: a taken port should cost nothing.
+    let listener = match roles.contains(&Role::Serve) {
+        true => Some(listen(config.serve.http.listen).await?),
+        false => None,
+    };
+    let folder = DataDir::open(&config.data_dir)?;
+    let line = Line::open(Arc::new(config), &folder).await?;
+    let mut supervisor = Supervisor::new(line.clock.clone());
+    let (landed, landed_seen) = watch::channel(0);
+    for role in roles {
+        match role {
+            Role::Source => start_source(&mut supervisor, &line),
+            Role::Land => start_land(&mut supervisor, &line, flags, landed.clone()),
+            Role::Build => start_build(&mut supervisor, &line, &folder, landed_seen.clone()),
+            Role::Serve => {}
+        }
+    }
+    let mut address = None;
+    if let Some(listener) = listener {
+        let at = listener.local_addr()?;
+        let token = token(&line.config, at);
+        let secret = token.as_ref().map(|t| t.reveal().to_owned()).unwrap_or_default();
+        let url = format!("http://{at}");
+        folder.announce(&NodeAddress { pid: std::process::id(), url: url.clone(), token: secret.clone() })?;
+        address = Some(match token {
+            Some(_) if line.config.serve.http.token.is_none() => format!("{url}/?token={secret}"),
+            _ => url,
+        });
+        start_serve(&mut supervisor, &line, listener, token, demo);
+    }
+    if let (Some(address), true) = (&address, flags.open) {
+        if let Err(error) = open::that_detached(address) {
+            tracing::warn!(%error, "no browser could be opened");
+        }
+    }
+    let stop = CancellationToken::new();
+    let status = print::start(&line, supervisor.board(), address, stop.clone());
+    crate::signals::cancel_on_interrupt(stop.clone());
+    let outcome = supervisor.run(stop.clone()).await;
+    stop.cancel();
+    let _ = status.await;
+    match outcome {
+        Ok(()) => Ok(()),
+        Err((role, error)) => {
+            Err(anyhow::Error::new(crate::exit::Failed::new(error.as_ref())).context(format!("{role} failed")))
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => bail!(crate::exit::Usage(format!(
+            "{address} is in use by another program. Stop it, or choose another port with --set serve.http.listen={}:0",
+            address.ip()
+        ))),
+        Err(error) => Err(error).with_context(|| format!("cannot listen on {address}")),
+    }
+}
+
+/// The token to ask for: the configured one, or a fresh one where other machines can reach us.
+fn token(config: &Config, address: SocketAddr) -> Option<Secret> {
+    let fresh = || (!address.ip().is_loopback()).then(|| Secret::new(Uuid::new_v4().simple().to_string()));
+    config.serve.http.token.clone().or_else(fresh)
+}
+
+fn start_source(supervisor: &mut Supervisor, line: &Line) {
+    let source = Source {
+        log: line.log.clone(),
+        registry: line.registry.clone(),
+        feeds: line.config.feed.clone(),
+        context: FeedContext::new(line.clock.clone()),
+        ledger: line.ledger.clone(),
+        pulse: line.pulse.clone(),
+    };
+    supervisor.role("source", move |stop| boxed(source::run(source.clone(), stop)));
+}
+
+fn start_land(supervisor: &mut Supervisor, line: &Line, flags: &cli::Up, landed: watch::Sender<u64>) {
+    let commit = &line.config.land.commit;
+    let land = Land {
+        log: line.log.clone(),
+        registry: line.registry.clone(),
+        raw: line.raw.clone(),
+        dead: line.dead.clone(),
+        policy: CommitPolicy { interval: commit.interval, rows: commit.rows, bytes: commit.bytes.get() as usize },
+        accept_gap: flags.accept_gap,
+        new_stream: flags.new_stream,
+        clock: line.clock.clone(),
+        pulse: line.pulse.clone(),
+        landed,
+    };
+    supervisor.role("land", move |stop| boxed(land::run(land.clone(), stop)));
+}
+
+fn start_build(supervisor: &mut Supervisor, line: &Line, folder: &DataDir, landed: watch::Receiver<u64>) {
+    let build = builder_parts(line, folder, landed);
+    supervisor.role("build", move |stop| boxed(build::run(build.clone(), stop)));
+}
+
+/// What a builder works with, for the role and for `contrail build`.
+pub fn builder_parts(line: &Line, folder: &DataDir, landed: watch::Receiver<u64>) -> Build {
+    Build {
+        lake: line.lake.clone(),
+        raw: line.raw.clone(),
+        engine: line.engine.clone(),
+        project: line.project.clone(),
+        publish_interval: line.config.build.publish_interval,
+        marts: folder.file("marts"),
+        clock: line.clock.clone(),
+        ledger: line.ledger.clone(),
+        pulse: line.pulse.clone(),
+        landed,
+        fresh: line.fresh.clone(),
+    }
+}
+
+fn start_serve(supervisor: &mut Supervisor, line: &Line, listener: TcpListener, token: Option<Secret>, demo: bool) {
+    let boot_id = Uuid::new_v4().simple().to_string()[..8].to_owned();
+    let live = LiveSky::new(boot_id, line.clock.clone(), identify());
+    let query = query_service(line, Some(live.clone()));
+    let http = &line.config.serve.http;
+    let node = LineNode { line: line.clone(), live: live.clone(), board: supervisor.board(), query, demo };
+    let app = App {
+        node: Arc::new(node),
+        live: live.clone(),
+        metrics: crate::telemetry::metrics(),
+        options: Options { token, open_data: http.open_data, hosts: http.hosts.clone() },
+    };
+    let line = line.clone();
+    let listener = Arc::new(listener.into_std().expect("a bound socket"));
+    supervisor.role("serve", move |stop| {
+        let (line, live, app, listener) = (line.clone(), live.clone(), app.clone(), listener.clone());
+        async move { serve(line, live, app, &listener, demo, stop).await }
+    });
+}
+
+/// The map's three tasks: the log's tail, news of the node, and HTTP.
+async fn serve(
+    line: Line,
+    live: LiveSky,
+    app: App,
+    listener: &std::net::TcpListener,
+    demo: bool,
+    stop: CancellationToken,
+) -> Result<(), BoxError> {
+    let listener = listener.try_clone().and_then(TcpListener::from_std).map_err(http::ServeError::Socket)?;
+    let news = {
+        let (line, live, stop) = (line.clone(), live.clone(), stop.clone());
+        async move {
+            loop {
+                live.note(status::pulse(&line, demo).await);
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(NOTE) => {}
+                }
+            }
+        }
+    };
+    let tail = tail::follow(line, live, stop.clone());
+    let http = http::serve(listener, app, stop);
+    let (tail, http, ()) = tokio::join!(
+        async { tail.await.map_err(BoxError::from) },
+        async { http.await.map_err(BoxError::from) },
+        news
+    );
+    tail.and(http)
+}
+
+/// The service for statements that users write.
+pub fn query_service(line: &Line, live: Option<LiveSky>) -> QueryService {
+    let config = &line.config.query;
+    let options = QueryOptions {
+        folders: vec![line.warehouse.clone()],
+        process_memory: config.process_memory.get(),
+        memory: config.memory.get(),
+        threads: config.threads,
+        concurrent: config.concurrent,
+        idle: config.idle,
+        ..QueryOptions::default()
+    };
+    QueryService::new(options, Arc::new(LakeTables { line: line.clone(), live }))
+}
+
+async fn boxed<E: Classified>(role: impl Future<Output = Result<(), E>>) -> Result<(), BoxError> {
+    role.await.map_err(BoxError::from)
+}
