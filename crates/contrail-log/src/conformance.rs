@@ -3,6 +3,8 @@
 //! A log that lives outside this process and is shared (Kafka) passes it with any number of partitions: order is only
 //! asked for within one, and what was appended is compared by key.
 
+pub mod registry;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -231,10 +231,9 @@ mod tests {
     #[test]
     fn absent_and_empty_are_told_apart() {
         let messages = sample();
-        let seen: Vec<_> = messages.iter().map(|m| (m.key, m.value)).collect();
-        let expected: [(Option<&[u8]>, Option<&[u8]>); 4] =
-            [(Some(b"3c6444"), Some(b"a")), (None, Some(b"")), (Some(b""), None), (Some(b"k"), Some(b"value"))];
-        assert_eq!(seen, expected);
+        let expected = [(Some("3c6444"), Some("a")), (None, Some("")), (Some(""), None), (Some("k"), Some("value"))];
+        let expected = expected.map(|(k, v)| Message { key: k.map(str::as_bytes), value: v.map(str::as_bytes) });
+        assert_eq!(messages.iter().collect::<Vec<_>>(), expected);
         assert_eq!(messages.bytes(), 13);
     }
 

@@ -72,6 +72,9 @@ pub(super) fn decode(body: Vec<u8>, size: usize, codec: i64, checksum: u32) -> R
     if crc32fast::hash(&body) != checksum {
         return Err("its checksum does not match");
     }
+    if size as u64 > 2 * LONGEST {
+        return Err("its size is out of range");
+    }
     let body = match codec {
         c if c == Codec::Plain as i64 => body,
         c if c == Codec::Zstd as i64 => zstd::bulk::decompress(&body, size).map_err(|_| "it cannot be decompressed")?,

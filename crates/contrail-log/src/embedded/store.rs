@@ -237,6 +237,17 @@ pub(super) struct Read {
     pub messages: Messages,
 }
 
+/// A row of the table of blocks.
+struct Stored {
+    first: i64,
+    next: i64,
+    appended_at: Micros,
+    size: usize,
+    codec: i64,
+    checksum: u32,
+    body: Vec<u8>,
+}
+
 /// Blocks from the one that holds `from`, all before `end`, until they hold `rows` messages or `bytes` bytes.
 pub(super) fn read(
     path: &Path,
@@ -248,7 +259,7 @@ pub(super) fn read(
     let failed = Failed(path);
     let sql = "SELECT first, next, appended_at, size, codec, checksum, body FROM blocks
         WHERE first >= coalesce((SELECT max(first) FROM blocks WHERE first <= ?1), ?1) AND first < ?2 ORDER BY first";
-    let query = || -> rusqlite::Result<Vec<(i64, i64, Micros, i64, i64, u32, Vec<u8>)>> {
+    let query = || -> rusqlite::Result<Vec<Stored>> {
         let mut statement = db.prepare_cached(sql)?;
         let mut found = statement.query([from, end])?;
         let (mut all, mut size) = (Vec::new(), 0);
@@ -260,7 +271,15 @@ pub(super) fn read(
                 break;
             }
             size += this as usize;
-            all.push((row.get(0)?, next, row.get(2)?, this, row.get(4)?, row.get(5)?, row.get(6)?));
+            all.push(Stored {
+                first: row.get(0)?,
+                next,
+                appended_at: row.get(2)?,
+                size: this.max(0) as usize,
+                codec: row.get(4)?,
+                checksum: row.get(5)?,
+                body: row.get(6)?,
+            });
             if next - from >= rows as i64 {
                 break;
             }
@@ -268,8 +287,8 @@ pub(super) fn read(
         Ok(all)
     };
     let mut blocks = Vec::new();
-    for (first, next, appended_at, size, codec, checksum, body) in query().map_err(failed.to("reading"))? {
-        let messages = block::decode(body, size.max(0) as usize, codec, checksum)
+    for Stored { first, next, appended_at, size, codec, checksum, body } in query().map_err(failed.to("reading"))? {
+        let messages = block::decode(body, size, codec, checksum)
             .and_then(|m| if m.len() as i64 == next - first { Ok(m) } else { Err("it holds another number") })
             .map_err(|what| failed.damaged(format!("the batch of offsets {first}..{next} is damaged: {what}")))?;
         blocks.push(Read { first, appended_at, messages });

@@ -29,6 +29,13 @@ pub(super) struct Unreadable {
     pub reason: String,
 }
 
+/// What became of some messages: a batch, the rows that are in it, and the others. Both ascend.
+pub(super) struct Run {
+    pub batch: Option<RecordBatch>,
+    pub rows: Vec<usize>,
+    pub bad: Vec<Unreadable>,
+}
+
 /// Rows of one batch: more than a chunk can have.
 const ANY: usize = usize::MAX >> 1;
 
@@ -44,23 +51,18 @@ impl Writer {
         Ok(Self { id, schema, avro })
     }
 
-    /// Reads `rows` of `messages`: a batch, the rows that are in it, and the others. Both ascend.
-    #[expect(clippy::type_complexity, reason = "three lists that only decode() takes apart")]
-    pub fn read(
-        &mut self,
-        messages: &Messages,
-        mut rows: Vec<usize>,
-    ) -> Result<(Option<RecordBatch>, Vec<usize>, Vec<Unreadable>), CodecError> {
+    /// Reads `rows` of `messages`, which ascend.
+    pub fn read(&mut self, messages: &Messages, mut rows: Vec<usize>) -> Result<Run, CodecError> {
         let mut bad = self.feed_all(messages, &rows)?;
         if !bad.is_empty() {
             drop_rows(&mut rows, &bad);
             self.feed_again(messages, &rows)?;
         }
         if rows.is_empty() {
-            return Ok((None, rows, bad));
+            return Ok(Run { batch: None, rows, bad });
         }
         if let Ok(batch) = self.take(rows.len()) {
-            return Ok((Some(batch), rows, bad));
+            return Ok(Run { batch: Some(batch), rows, bad });
         }
         // Some text is no UTF-8; the whole batch says so, not the row.
         let mut no_text = Vec::new();
@@ -70,7 +72,7 @@ impl Writer {
         bad.sort_unstable_by_key(|u| u.row);
         self.feed_again(messages, &rows)?;
         let batch = if rows.is_empty() { None } else { Some(self.take(rows.len())?) };
-        Ok((batch, rows, bad))
+        Ok(Run { batch, rows, bad })
     }
 
     /// Feeds all `rows` and says which ones are bad. If any is, the decoder holds nothing of use afterwards.
