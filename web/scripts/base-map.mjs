@@ -2,7 +2,7 @@
 // resolutions, country labels, airports. Runs before every build; skips when the output is newer than its inputs.
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { geoEquirectangular, geoStream } from 'd3-geo'
+import { geoArea, geoEquirectangular, geoStream } from 'd3-geo'
 import { feature, mesh } from 'topojson-client'
 
 const path = relative => fileURLToPath(new URL(relative, import.meta.url))
@@ -64,18 +64,34 @@ function signedArea(ring) {
 
 const polygonsOf = geometry => (geometry.type === 'Polygon' ? [geometry.coordinates] : geometry.coordinates)
 
+/** Ray casting in the plane, which is what the cut rings are for. */
+function contains(ring, [x, y]) {
+  let inside = false
+  for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
+    const [xi, yi] = ring[i]
+    const [xj, yj] = ring[j]
+    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside
+  }
+  return inside
+}
+
 /** One polygon of the source as one or (cut at 180°) several. The largest ring tells which way round outlines run. */
 function cutPolygon(coordinates, decimals) {
-  const rings = cut({ type: 'Polygon', coordinates })
+  // A few tiny islands are wound the wrong way round, which on a sphere means everything but the island.
+  const wound =
+    geoArea({ type: 'Polygon', coordinates }) > 2 * Math.PI ? coordinates.map(ring => ring.toReversed()) : coordinates
+  const rings = cut({ type: 'Polygon', coordinates: wound })
     .map(ring => rounded(ring, decimals))
     .filter(ring => ring.length > 2)
     .map(closed)
   if (rings.length === 0) return []
   const largest = rings.reduce((best, ring) => (Math.abs(signedArea(ring)) > Math.abs(signedArea(best)) ? ring : best))
   const sign = Math.sign(signedArea(largest))
-  const outlines = rings.filter(ring => Math.sign(signedArea(ring)) === sign)
-  const holes = rings.filter(ring => Math.sign(signedArea(ring)) === -sign)
-  return outlines.length === 1 ? [[outlines[0], ...holes]] : outlines.map(outline => [outline])
+  const outlines = rings.filter(ring => Math.sign(signedArea(ring)) === sign).map(outline => [outline])
+  for (const hole of rings.filter(ring => Math.sign(signedArea(ring)) === -sign)) {
+    outlines.find(([outline]) => contains(outline, hole[0]))?.push(hole)
+  }
+  return outlines
 }
 
 const collection = features => ({ type: 'FeatureCollection', features })
