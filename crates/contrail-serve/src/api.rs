@@ -14,6 +14,8 @@ use contrail_types::{Micros, time};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
+use crate::problem::Problem;
+
 pub use aircraft::{AircraftDay, AircraftHistory, Timeline, Track, TrackColumns};
 pub use catalog::{Asset, Catalog, CatalogRequest, ColumnInfo, SnapshotInfo, Table};
 pub use explore::{
@@ -48,11 +50,28 @@ impl Serialize for Time {
     }
 }
 
+/// Reads RFC 3339, or an integer of microseconds as the tables hold it.
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no RFC 3339 time")))
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Text(String),
+            Micros(Micros),
+        }
+        match Form::deserialize(d)? {
+            Form::Micros(us) => Ok(Self(us)),
+            Form::Text(text) => chrono::DateTime::parse_from_rfc3339(&text)
+                .map(|t| Self(t.timestamp_micros()))
+                .map_err(|_| serde::de::Error::custom(format!("{text:?} is no RFC 3339 time"))),
+        }
     }
+}
+
+/// A value of another stage as the type of the same shape here: both are the JSON of the same contract.
+pub fn of_same_shape<T: Serialize, U: serde::de::DeserializeOwned>(value: &T) -> Result<U, Problem> {
+    let json = serde_json::to_value(value).map_err(|e| Problem::internal(e.to_string()))?;
+    serde_json::from_value(json).map_err(|e| Problem::internal(e.to_string()))
 }
 
 #[cfg(test)]
@@ -64,6 +83,7 @@ mod tests {
         let t = Time(1_714_311_965_250_000);
         assert_eq!(serde_json::to_string(&t).unwrap(), "\"2024-04-28T13:46:05.250Z\"");
         assert_eq!(serde_json::from_str::<Time>("\"2024-04-28T15:46:05.25+02:00\"").unwrap(), t);
+        assert_eq!(of_same_shape::<_, Time>(&t.0).unwrap(), t);
         assert_eq!(Time::parse("1714311965.25"), Some(t));
         assert_eq!(Time::parse("yesterday"), None);
     }

@@ -7,6 +7,8 @@
 pub mod events;
 pub mod frame;
 pub mod identity;
+#[cfg(test)]
+mod measure;
 mod rows;
 pub mod sky;
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod budget;
 pub mod faults;
 pub mod replay;
 mod states;
+pub mod synthetic;
 mod tokens;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -30,6 +31,7 @@ use crate::http::ServeError;
 pub use budget::Budgets;
 use faults::{Fault, Faults};
 pub use replay::{Pace, Replay};
+pub use synthetic::Synthetic;
 
 /// Where clients fetch tokens, as on OpenSky's own server.
 pub const TOKEN_PATH: &str = "/auth/realms/opensky-network/protocol/openid-connect/token";

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Contrail", description = "The live sky as a lakehouse that its user owns. Units are SI.",
-         license(name = "MIT", identifier = "MIT"), contact()),
+         license(name = "MIT", identifier = "MIT")),
     paths(
         node::status, node::timeline, node::healthz, node::readyz, node::metrics,
         live::events, live::latest, live::frame, live::identity, live::trails,
