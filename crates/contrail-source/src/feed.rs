@@ -17,6 +17,7 @@ use contrail_kit::{Class, Classified, Clock, Who};
 use contrail_types::Micros;
 use tokio::sync::watch;
 
+use crate::demo::feed::DemoFeed;
 use crate::ledger::{Fetch, Outcome};
 use crate::opensky::OpenSkyFeed;
 use crate::readsb::ReadsbFeed;
@@ -234,12 +235,6 @@ pub fn open(
         FeedConfig::OpenSky(config) => Box::new(OpenSkyFeed::open(name, config, context)?),
         FeedConfig::Readsb(config) => Box::new(ReadsbFeed::open(name, config, context)?),
         FeedConfig::Replay(config) => Box::new(ReplayFeed::open(name, config, context, position)?),
-        FeedConfig::Demo(_) => {
-            return Err(OpenError::Key {
-                feed: name.into(),
-                key: "kind",
-                reason: "the demo sky is not there yet".into(),
-            });
-        }
+        FeedConfig::Demo(config) => Box::new(DemoFeed::open(name, config, context)?),
     })
 }

@@ -51,29 +51,13 @@ impl Parsed {
     }
 }
 
-/// A row that cannot be a state, as received.
+/// A row that cannot be a state, as received; the log takes it to the dead letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     pub reason: &'static str,
     /// The row's JSON, or what stood in its place.
     pub row: Vec<u8>,
 }
-
-impl Rejected {
-    /// The message that takes the row to the dead letters: an object whose first key tells the lander what it is.
-    pub fn message(&self, feed: &str, fetch_id: Uuid) -> Vec<u8> {
-        let row = match serde_json::from_slice::<&serde_json::value::RawValue>(&self.row) {
-            Ok(raw) => raw.get().to_owned(),
-            Err(_) => serde_json::Value::from(String::from_utf8_lossy(&self.row)).to_string(),
-        };
-        let text = |value: &str| serde_json::Value::from(value).to_string();
-        let (reason, feed) = (text(self.reason), text(feed));
-        format!(r#"{{"{REJECTED}":{reason},"feed":{feed},"fetch_id":"{fetch_id}","row":{row}}}"#).into_bytes()
-    }
-}
-
-/// The key by which a rejected row's message is known.
-pub const REJECTED: &str = "contrail.rejected";
 
 /// An answer that is none: not JSON, cut short, or without the array of aircraft.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

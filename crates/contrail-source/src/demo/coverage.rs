@@ -65,6 +65,8 @@ impl Coverage {
         let mut cells = vec![(-2_000, -2_000); 181 * 361];
         for &(lat, lon, high, low) in REGIONS {
             let centre = unit(lat, lon);
+            // Reach as the best-placed aircraft have it; others have less.
+            let high = high * 1.12 + 140.0;
             // Only cells near enough to matter.
             let span = (high + 400.0) / 111.2;
             let rows = ((lat - span).max(-90.0) as i32)..=((lat + span).min(90.0) as i32);

@@ -51,13 +51,13 @@ const MILITARY: &[&str] = &["BAF", "CFC", "CNV", "FAF", "GAF", "IAM", "NAF", "PA
 
 /// Countries of private flying, with aircraft of a sky of 12,000.
 const PRIVATE: &[(&str, u32)] = &[
-    ("US", 7000),
-    ("DE", 380),
-    ("GB", 420),
-    ("FR", 300),
-    ("CA", 420),
-    ("AU", 300),
-    ("CH", 110),
+    ("US", 12_500),
+    ("DE", 600),
+    ("GB", 700),
+    ("FR", 480),
+    ("CA", 700),
+    ("AU", 450),
+    ("CH", 200),
     ("AT", 80),
     ("NL", 90),
     ("BE", 70),
@@ -80,7 +80,7 @@ const PRIVATE: &[(&str, u32)] = &[
     ("JP", 40),
 ];
 const JETS: &[(&str, u32)] = &[
-    ("US", 2300),
+    ("US", 3_000),
     ("MT", 40),
     ("SM", 30),
     ("DE", 90),
@@ -139,7 +139,8 @@ impl Builder {
         for (i, a) in airports().iter().enumerate() {
             at_home.entry(a.country).or_default().push((i as u16, a.weight as u32));
         }
-        let scale = aircraft as f64 / 12_000.0;
+        // Of the fleet of a whole world about a third is heard at a time.
+        let scale = aircraft as f64 / 11_300.0;
         let (registry, markets) = (Registry::default(), Markets::default());
         Self { seed, scale, registry, markets, aircraft: Vec::new(), at_home }
     }

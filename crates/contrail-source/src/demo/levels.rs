@@ -21,7 +21,7 @@ pub fn climb(kind: &Type, ground: f64, dice: &mut Dice, blow: impl Fn(f64) -> f6
     let jet = kind.cruise > 195.0;
     let (low, high) =
         if jet { (127.0, 151.0_f64.min(kind.cruise * 0.67)) } else { (kind.cruise * 0.7, kind.cruise * 0.74) };
-    let effort = dice.between(0.85, 1.1);
+    let effort = dice.between(0.8, 1.2);
     let mut rungs = vec![Rung { s: 0.0, h: ground, v: kind.lift_off }];
     let mut reach = |h: f64, tas: f64, rate: f64| {
         let last = rungs[rungs.len() - 1];
@@ -31,7 +31,7 @@ pub fn climb(kind: &Type, ground: f64, dice: &mut Dice, blow: impl Fn(f64) -> f6
             rungs.push(Rung { s, h, v });
         }
     };
-    let rate = |h: f64| (kind.climb * effort * (1.0 - 0.74 * ((h - ground) / ceiling).clamp(0.0, 1.0))).max(1.2);
+    let rate = |h: f64| (kind.climb * 1.28 * effort * (1.0 - 0.72 * ((h - ground) / ceiling).clamp(0.0, 1.0))).max(1.2);
     reach(ground + 120.0, kind.lift_off + 4.0, rate(ground) * 0.85);
     reach(ground + 450.0, kind.lift_off + 8.0, rate(ground));
     reach(ground + 1_000.0, true_airspeed(low, ground + 1_000.0).min(kind.cruise), rate(ground) * 0.6);

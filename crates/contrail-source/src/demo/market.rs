@@ -1,6 +1,9 @@
 //! Where an aircraft flies to from its base: destinations by traffic, distance, and who may fly there.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use libm::{exp, pow};
 
 use super::fleet::{Role, text_key};
 use super::random::{Dice, unit};
@@ -22,6 +25,8 @@ pub struct Markets {
 /// Destinations that are kept for one market.
 const KEPT: usize = 48;
 
+const RAD: f64 = std::f64::consts::PI / 180.0;
+
 impl Markets {
     /// The market of a base for one kind of aircraft of an airline, made when it is asked for first.
     pub fn of(&mut self, base: Place, role: Role, kind: &Type, airline: Option<&Airline>) -> Market {
@@ -31,13 +36,9 @@ impl Markets {
         if let Some(market) = self.known.get(&known) {
             return *market;
         }
-        let from = &airports()[base.airport as usize];
-        let mut scored: Vec<(u16, f32)> = airports()
-            .iter()
-            .enumerate()
-            .map(|(i, to)| (i as u16, score(from, to, role, kind, airline) as f32))
-            .filter(|(_, s)| *s > 0.0)
-            .collect();
+        let seeker = Seeker::new(base.airport as usize, role, kind, airline);
+        let mut scored: Vec<(u16, f32)> =
+            (0..airports().len()).map(|i| (i as u16, seeker.score(i) as f32)).filter(|(_, s)| *s > 0.0).collect();
         scored.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         scored.truncate(KEPT);
         let mut total = 0.0;
@@ -60,49 +61,92 @@ impl Markets {
     }
 }
 
-fn score(from: &Airport, to: &Airport, role: Role, kind: &Type, airline: Option<&Airline>) -> f64 {
-    use libm::{exp, pow};
-    let home = airline.map_or(from.country, |a| a.country);
-    if from.iata == to.iata || closed(home, to.country) || closed(from.country, to.country) {
-        return 0.0;
+/// What is asked of an airport for every pair, worked out once.
+struct Known {
+    /// On the unit sphere.
+    at: [f64; 3],
+    europe: bool,
+    /// Weight to the powers that the classes need: wide, narrow, regional, turboprop, business.
+    pull: [f64; 5],
+    name: u64,
+}
+
+fn known() -> &'static [Known] {
+    static TABLE: LazyLock<Vec<Known>> = LazyLock::new(|| {
+        let one = |a: &Airport| {
+            let (lat, lon) = (libm::sincos(a.position.latitude * RAD), libm::sincos(a.position.longitude * RAD));
+            Known {
+                at: [lat.1 * lon.1, lat.1 * lon.0, lat.0],
+                europe: europe(a.country),
+                pull: [1.5, 1.0, 0.7, 0.6, 0.35].map(|power| pow(a.weight, power)),
+                name: text_key(a.iata),
+            }
+        };
+        airports().iter().map(one).collect()
+    });
+    &TABLE
+}
+
+/// What an operator looks for.
+struct Seeker<'a> {
+    from: usize,
+    home: &'a str,
+    role: Role,
+    class: Class,
+    /// Kilometres.
+    reach: (f64, f64),
+    taste: u64,
+    airline: bool,
+}
+
+impl<'a> Seeker<'a> {
+    fn new(from: usize, role: Role, kind: &Type, airline: Option<&'a Airline>) -> Self {
+        let reach = match role {
+            Role::Private | Role::Helicopter | Role::Glider | Role::Vehicle => (25.0, kind.range * 0.4),
+            _ if kind.class == Class::Wide => (700.0, kind.range * 0.92),
+            _ if kind.class == Class::Narrow => (260.0, (kind.range * 0.9).min(5_400.0)),
+            _ => (110.0, kind.range * 0.85),
+        };
+        let home = airline.map_or(airports()[from].country, |a| a.country);
+        let taste = airline.map_or(1, |a| text_key(a.icao));
+        Self { from, home, role, class: kind.class, reach, taste, airline: airline.is_some() }
     }
-    // Degrees first: most pairs are too far apart and need no trigonometry.
-    if (from.position.latitude - to.position.latitude).abs() * 111.0 > kind.range {
-        return 0.0;
-    }
-    let d = from.position.distance(to.position) / 1000.0;
-    let (least, most) = match role {
-        Role::Private | Role::Helicopter | Role::Glider | Role::Vehicle => (25.0, kind.range * 0.4),
-        _ if kind.class == Class::Wide => (700.0, kind.range * 0.92),
-        _ if kind.class == Class::Narrow => (240.0, (kind.range * 0.88).min(5_200.0)),
-        _ => (110.0, kind.range * 0.85),
-    };
-    if !(least..most).contains(&d) {
-        return 0.0;
-    }
-    let domestic = to.country == home;
-    let (traffic, distance) = match kind.class {
-        Class::Wide => {
-            (pow(to.weight, 1.5), pow((d / 3_500.0).min(1.0), 1.3) * exp(-((d - 8_000.0) / 5_000.0).max(0.0)))
+
+    /// How much an airport attracts; 0 where it is out of reach or closed.
+    fn score(&self, to: usize) -> f64 {
+        let (a, b) = (&known()[self.from], &known()[to]);
+        let chord = (0..3).map(|i| (a.at[i] - b.at[i]) * (a.at[i] - b.at[i])).sum::<f64>();
+        // Twice the radius of the Earth in kilometres times the half angle.
+        let most = 2.0 * libm::sin((self.reach.1 / 12_742.0).min(1.57));
+        if self.from == to || chord > most * most {
+            return 0.0;
         }
-        Class::Narrow => (to.weight, (d / 700.0).min(1.0) * exp(-d / 1_700.0)),
-        Class::Regional => (pow(to.weight, 0.7), (d / 350.0).min(1.0) * exp(-d / 650.0)),
-        Class::Turboprop => (pow(to.weight, 0.6), exp(-d / 330.0)),
-        Class::Business => (pow(to.weight, 0.35), exp(-d / 1_100.0)),
-        _ => (1.0, exp(-d / 120.0)),
-    };
-    let affinity = match (domestic, from.country == home) {
-        (true, _) if kind.class == Class::Wide && d < 3_000.0 => 0.6,
-        (true, _) => 2.5,
-        (false, true) => 1.0,
-        // Flights between two foreign countries: only what is one market.
-        (false, false) if europe(from.country) && europe(to.country) && europe(home) => 1.0,
-        (false, false) if role == Role::Freight || airline.is_none() => 1.0,
-        (false, false) => 0.05,
-    };
-    // Each airline has its own taste.
-    let taste = 0.3 + 1.4 * unit([text_key(to.iata), airline.map_or(1, |a| text_key(a.icao)), 0x7a57e]);
-    traffic * distance * affinity * taste
+        let d = 12_742.0 * libm::asin((libm::sqrt(chord) / 2.0).min(1.0));
+        let (here, there) = (airports()[self.from].country, airports()[to].country);
+        if d < self.reach.0 || closed(self.home, there) || closed(here, there) {
+            return 0.0;
+        }
+        let [wide, narrow, regional, turboprop, business] = b.pull;
+        let (traffic, distance) = match self.class {
+            Class::Wide => (wide, pow((d / 3_500.0).min(1.0), 1.3) * exp(-((d - 8_000.0) / 5_000.0).max(0.0))),
+            Class::Narrow => (narrow, (d / 1_000.0).min(1.0) * exp(-d / 2_100.0)),
+            Class::Regional => (regional, (d / 450.0).min(1.0) * exp(-d / 750.0)),
+            Class::Turboprop => (turboprop, exp(-d / 330.0)),
+            Class::Business => (business, (d / 500.0).min(1.0) * exp(-d / 1_200.0)),
+            _ => (1.0, exp(-d / 120.0)),
+        };
+        let affinity = match (there == self.home, here == self.home) {
+            (true, _) if self.class == Class::Wide && d < 3_000.0 => 0.6,
+            (true, _) => 2.5,
+            (false, true) => 1.0,
+            // Flights between two foreign countries: only what is one market.
+            (false, false) if a.europe && b.europe => 1.0,
+            (false, false) if self.role == Role::Freight || !self.airline => 1.0,
+            (false, false) => 0.05,
+        };
+        // Each airline has its own taste.
+        traffic * distance * affinity * (0.3 + 1.4 * unit([b.name, self.taste, 0x7a57e]))
+    }
 }
 
 fn europe(iso2: &str) -> bool {

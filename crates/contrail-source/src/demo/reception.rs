@@ -68,7 +68,8 @@ fn covered(aircraft: &Aircraft, flight: &Flight, coverage: &Coverage, contact: i
 /// Kilometres by which an aircraft is harder to hear than others: on the ground only a receiver at the airport helps.
 fn quiet(aircraft: &Aircraft, truth: &Truth) -> f64 {
     let low = (1.0 - truth.altitude / 1_500.0).clamp(0.0, 1.0);
-    let own = unit([aircraft.key, 0x9a1e7]) * 40.0;
+    // Antennas and heights differ, so reach has no sharp edge.
+    let own = unit([aircraft.key, 0x9a1e7]) * (60.0 + 200.0 * (1.0 - low));
     own + if truth.on_ground {
         // Half a degree around an airport hears the ground or does not.
         let (a, b) = (libm::floor(truth.position.latitude * 2.0), libm::floor(truth.position.longitude * 2.0));
@@ -83,7 +84,8 @@ fn heard(flight: u64, now: i64) -> i64 {
     let block = now.div_euclid(16) as u64;
     let begin = block as i64 * 16;
     match unit([flight, block, 0x4ea4d]) {
-        x if x < 0.80 => now,
+        x if x < 0.42 => now,
+        x if x < 0.80 => now - (now - begin) % 2,
         x if x < 0.90 => now - (now - begin) % 3,
         x if x < 0.97 => now - (now - begin) % 8,
         _ => begin,
@@ -99,7 +101,7 @@ fn outage(flight: &Flight, contact: i64) -> i64 {
     let mut silent = contact;
     for w in [window, window - 1] {
         let mut dice = Dice::new([flight.key, w as u64, 0x0f7]);
-        if dice.chance(0.32) {
+        if dice.chance(0.46) {
             let begin = w * WINDOW + dice.below(WINDOW as usize) as i64;
             let length = if dice.chance(0.62) { dice.between(120.0, 420.0) } else { dice.between(10.0, 120.0) };
             if (begin..begin + length as i64).contains(&silent) {
@@ -114,9 +116,9 @@ fn outage(flight: &Flight, contact: i64) -> i64 {
 fn position_time(aircraft: &Aircraft, flight: &Flight, contact: i64) -> i64 {
     let window = contact.div_euclid(600);
     let mut dice = Dice::new([flight.key, window as u64, 0x905]);
-    if dice.chance(0.085) {
+    if dice.chance(0.3) {
         let begin = window * 600 + dice.below(560) as i64;
-        let length = 8.0 + 240.0 * dice.unit() * dice.unit() * dice.unit();
+        let length = 8.0 + 420.0 * dice.unit() * dice.unit() * dice.unit();
         if (begin..begin + length as i64).contains(&contact) {
             return begin;
         }

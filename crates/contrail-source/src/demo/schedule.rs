@@ -190,7 +190,7 @@ impl Day<'_> {
     }
 
     fn business(&mut self, dice: &mut Dice) {
-        let busy = if self.aircraft.airline.is_some() { 0.78 } else { 0.38 };
+        let busy = if self.aircraft.airline.is_some() { 0.85 } else { 0.55 };
         if !dice.chance(busy) {
             return;
         }
@@ -206,7 +206,7 @@ impl Day<'_> {
     }
 
     fn private(&mut self, dice: &mut Dice) {
-        if !dice.chance(if self.aircraft.airline.is_some() { 0.8 } else { 0.42 }) {
+        if !dice.chance(if self.aircraft.airline.is_some() { 0.8 } else { 0.5 }) {
             return;
         }
         let base = self.aircraft.base;

@@ -13,8 +13,7 @@ fn dump() {
     let begin = Instant::now();
     let sky = DemoSky::new(1, AIRCRAFT);
     eprintln!("new {:?}, fleet {}", begin.elapsed(), sky.fleet.len());
-    let times: Vec<i64> =
-        std::env::var("DUMP").unwrap_or_default().split(',').filter_map(|t| t.parse().ok()).collect();
+    let times: Vec<i64> = std::env::var("DUMP").unwrap_or_default().split(',').filter_map(|t| t.parse().ok()).collect();
     for t in times {
         let begin = Instant::now();
         let answer = sky.answer(t * SECOND);
@@ -28,13 +27,33 @@ fn dump() {
         let mut text = String::new();
         for s in &answer.states {
             let i = sky.fleet.binary_search_by_key(&s.icao24, |a| a.icao24).unwrap();
-            writeln!(text, "{}\t{}\t{}\t{:?}\t{}\t{:?}\t{:?}\t{:?}\t{}\t{:?}\t{:?}\t{:?}\t{:?}\t{}\t{}\t{}\t{}\t{:?}\t{}",
-                s.icao24, s.padded_callsign(), s.origin_country.unwrap_or(""), s.time_position, s.last_contact, s.longitude, s.latitude,
-                s.baro_altitude, s.on_ground, s.velocity, s.true_track, s.vertical_rate, s.geo_altitude,
-                s.squawk.map_or(String::new(), |s| String::from_utf8_lossy(&s).into_owned()), s.spi, s.position_source, s.category,
-                sky.fleet[i].role, sky.fleet[i].kind.code).unwrap();
+            writeln!(
+                text,
+                "{}\t{}\t{}\t{:?}\t{}\t{:?}\t{:?}\t{:?}\t{}\t{:?}\t{:?}\t{:?}\t{:?}\t{}\t{}\t{}\t{}\t{:?}\t{}",
+                s.icao24,
+                s.padded_callsign(),
+                s.origin_country.unwrap_or(""),
+                s.time_position,
+                s.last_contact,
+                s.longitude,
+                s.latitude,
+                s.baro_altitude,
+                s.on_ground,
+                s.velocity,
+                s.true_track,
+                s.vertical_rate,
+                s.geo_altitude,
+                s.squawk.map_or(String::new(), |s| String::from_utf8_lossy(&s).into_owned()),
+                s.spi,
+                s.position_source,
+                s.category,
+                sky.fleet[i].role,
+                sky.fleet[i].kind.code
+            )
+            .unwrap();
         }
-        std::fs::write(format!("/tmp/sky/out/{t}.tsv"), text.replace("None", "").replace("Some(", "").replace(')', "")).unwrap();
+        std::fs::write(format!("/tmp/sky/out/{t}.tsv"), text.replace("None", "").replace("Some(", "").replace(')', ""))
+            .unwrap();
     }
     let memory = sky.memory.lock().unwrap();
     let bytes: usize = memory.iter().filter_map(|m| m.flight.as_ref()).map(|f| f.size()).sum();

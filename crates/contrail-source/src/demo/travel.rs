@@ -253,9 +253,9 @@ fn profile(plan: Plan, turtle: Turtle, marks: Marks, role: Role) -> Course {
     let path = turtle.finish(false);
     let mut pen = Pen::new(plan.from.ground);
     let light = role == Role::Private;
-    pen.wait(if light { 60.0 } else { dice.between(90.0, 330.0) });
-    pen.roll(marks.hold_short, if light { 5.0 } else { dice.between(7.0, 9.5) });
-    pen.wait(dice.between(5.0, if plan.from.site.parallel > 0.0 { 240.0 } else { 60.0 }));
+    pen.wait(if light { 60.0 } else { dice.between(50.0, 200.0) });
+    pen.roll(marks.hold_short, if light { 5.0 } else { dice.between(4.5, 8.0) });
+    pen.wait(dice.between(5.0, if plan.from.site.parallel > 0.0 { 150.0 } else { 40.0 }));
     pen.roll(marks.line_up - marks.hold_short, 6.0).wait(dice.between(5.0, 25.0));
     pen.go(plan.from.roll, kind.lift_off, plan.from.ground);
     let lift_off = pen.now().1;
@@ -277,13 +277,13 @@ fn profile(plan: Plan, turtle: Turtle, marks: Marks, role: Role) -> Course {
     pen.go(plan.to.roll * 0.92, 14.0, plan.to.ground);
     pen.go(marks.exit - pen.now().1, 8.0, plan.to.ground);
     let taxi = path.length - marks.exit;
-    let slow = 7.0;
+    let slow = dice.between(4.5, 7.5);
     pen.go((taxi - 60.0).max(taxi * 0.5), slow, plan.to.ground).go(
         taxi - (taxi - 60.0).max(taxi * 0.5),
         0.0,
         plan.to.ground,
     );
-    pen.wait(if light { 40.0 } else { dice.between(40.0, 200.0) });
+    pen.wait(if light { 40.0 } else { dice.between(30.0, 120.0) });
     Course { path, profile: pen.finish(), air: (lift_off, marks.touchdown) }
 }
 
