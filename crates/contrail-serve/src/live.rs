@@ -80,15 +80,11 @@ struct Inner {
     clock: Clock,
     identify: Arc<dyn Identify>,
     sky: Mutex<Sky>,
-    frames: Mutex<Frames>,
+    /// The number of the last frame; held while the next one is made.
+    seq: Mutex<u32>,
+    frames: Mutex<VecDeque<Arc<Frame>>>,
     pulse: Mutex<Pulse>,
     beat: watch::Sender<Beat>,
-}
-
-#[derive(Default)]
-struct Frames {
-    seq: u32,
-    kept: VecDeque<Arc<Frame>>,
 }
 
 /// What listeners wait for: counts up with every frame and with every change of state.
@@ -101,10 +97,16 @@ pub struct Beat {
 impl LiveSky {
     /// `boot_id` names this start of the process and becomes part of every frame's id (letters and digits).
     pub fn new(boot_id: impl Into<String>, clock: Clock, identify: Arc<dyn Identify>) -> Self {
-        let sky = Sky::new(clock.now());
-        let (beat, _) = watch::channel(Beat::default());
-        let (frames, pulse) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { boot_id: boot_id.into(), clock, identify, sky: Mutex::new(sky), frames, pulse, beat }))
+        Self(Arc::new(Inner {
+            boot_id: boot_id.into(),
+            sky: Mutex::new(Sky::new(clock.now())),
+            clock,
+            identify,
+            seq: Mutex::default(),
+            frames: Mutex::default(),
+            pulse: Mutex::default(),
+            beat: watch::channel(Beat::default()).0,
+        }))
     }
 
     pub fn boot_id(&self) -> &str {
@@ -136,15 +138,16 @@ impl LiveSky {
 
     /// Makes a frame of the sky as it is now and announces it; `None` while there has been no row at all. CPU-bound.
     pub fn publish(&self) -> Option<Arc<Frame>> {
+        let mut seq = self.0.seq.lock().unwrap_or_else(|e| e.into_inner());
+        let next = seq.wrapping_add(1);
         let demo = self.pulse().demo;
-        let mut frames = self.0.frames.lock().unwrap_or_else(|e| e.into_inner());
-        let seq = frames.seq.wrapping_add(1);
         let picture = self.sky().picture(self.0.clock.now())?;
-        let frame = Arc::new(Frame::new(&self.0.boot_id, seq, demo, picture));
-        frames.seq = seq;
-        frames.kept.push_back(frame.clone());
-        if frames.kept.len() > FRAMES_KEPT {
-            frames.kept.pop_front();
+        let frame = Arc::new(Frame::new(&self.0.boot_id, next, demo, picture));
+        *seq = next;
+        let mut frames = self.frames();
+        frames.push_back(frame.clone());
+        if frames.len() > FRAMES_KEPT {
+            frames.pop_front();
         }
         drop(frames);
         self.0.beat.send_modify(|b| b.frame = b.frame.wrapping_add(1));
@@ -187,12 +190,12 @@ impl LiveSky {
 
     /// The latest frame.
     pub fn latest(&self) -> Option<Arc<Frame>> {
-        self.0.frames.lock().unwrap_or_else(|e| e.into_inner()).kept.back().cloned()
+        self.frames().back().cloned()
     }
 
     /// A frame by id, while it is kept.
     pub fn frame(&self, id: &str) -> Option<Arc<Frame>> {
-        self.0.frames.lock().unwrap_or_else(|e| e.into_inner()).kept.iter().find(|f| f.id == id).cloned()
+        self.frames().iter().find(|f| f.id == id).cloned()
     }
 
     /// Who changed after revision `since`; all of them when that revision is unknown here. CPU-bound.
@@ -247,6 +250,10 @@ impl LiveSky {
 
     fn sky(&self) -> MutexGuard<'_, Sky> {
         self.0.sky.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn frames(&self) -> MutexGuard<'_, VecDeque<Arc<Frame>>> {
+        self.0.frames.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     fn pulse(&self) -> MutexGuard<'_, Pulse> {

@@ -76,7 +76,7 @@ impl Shape {
             16..=20 => Self::Ground,
             3..=5 | 7 | 15 => Self::Jet,
             _ if mark.position_source == 3 => Self::Glider,
-            _ if !mark.airline && mark.velocity < 90.0 && !(mark.altitude > 5000.0) => Self::Light,
+            _ if !mark.airline && mark.velocity < 90.0 && mark.altitude.max(0.0) <= 5000.0 => Self::Light,
             _ => Self::Jet,
         }
     }

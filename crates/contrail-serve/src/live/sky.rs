@@ -368,9 +368,9 @@ impl State {
         (texts, self.category, self.position_source)
     }
 
-    /// As `is_suspect` of the table `states`. NaN is outside no range.
+    /// As `is_suspect` of the table `states`.
     fn suspect(&self) -> bool {
-        let odd = |altitude: f64| altitude < -500.0 || altitude > 35_000.0;
+        let odd = |altitude: f64| !altitude.is_nan() && !(-500.0..=35_000.0).contains(&altitude);
         self.velocity > 700.0
             || self.velocity < 0.0
             || self.vertical_rate.abs() > 150.0

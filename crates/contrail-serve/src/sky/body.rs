@@ -103,7 +103,7 @@ fn edit(body: &Bytes, change: impl FnOnce(&mut Value)) -> Bytes {
 
 /// Every third row or so gets something that no aircraft does, or that is no row at all.
 fn nonsense(at: usize, row: &mut Value) {
-    if at % 3 != 0 {
+    if !at.is_multiple_of(3) {
         return;
     }
     if at / 3 % 10 == 8 {
