@@ -16,6 +16,7 @@ mod fault_server;
 pub mod feed;
 mod http;
 pub mod ledger;
+pub mod meter;
 pub mod opensky;
 pub mod pacer;
 pub mod readsb;

@@ -15,7 +15,8 @@ use crate::feed::{Answer, Cause, Context, Feed, FeedHealth, FetchError, Kind, Op
 use crate::http;
 use crate::wire::{Parsed, Stamp, readsb};
 
-const INTERVAL: Duration = Duration::from_secs(5);
+/// Asked of a file and of a server: receivers write every second.
+const INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
 /// A receiver writes every second or so; one that has not for this long is worth a warning.
 const SILENT: Micros = 30_000_000;
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
@@ -42,11 +43,12 @@ impl ReadsbFeed {
         if config.url.is_empty() {
             return Err(key("url", "is missing: give the address or the path of the receiver's aircraft.json"));
         }
-        let interval = config.interval.unwrap_or(INTERVAL);
+        let web = config.url.starts_with("http://") || config.url.starts_with("https://");
+        let interval = config.interval.unwrap_or(if web { INTERVALS.1 } else { INTERVALS.0 });
         if interval < Duration::from_millis(100) {
             return Err(key("interval", "must be at least 100ms"));
         }
-        let place = if config.url.starts_with("http://") || config.url.starts_with("https://") {
+        let place = if web {
             let url = Url::parse(&config.url).map_err(|error| key("url", &format!("is no address: {error}")))?;
             let client = http::client(&url).map_err(|source| OpenError::Http { feed: name.into(), source })?;
             Place::Web { client, target: http::target(&url), url }

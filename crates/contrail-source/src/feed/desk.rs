@@ -1,5 +1,6 @@
 //! What every feed does the same way: waiting until it is time, stamping a fetch, keeping the feed's health.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use contrail_kit::class::chain;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 use crate::feed::health::{FeedHealth, FeedState};
 use crate::feed::{Answer, Cause, Context, FetchError, Kind};
 use crate::ledger::{Fetch, Outcome};
+use crate::meter;
 use crate::wire::Parsed;
 
 /// One question under way.
@@ -91,6 +93,7 @@ impl Desk {
         fetch.bad_rows = parsed.rejected.len() as u64;
         fetch.bytes = carried.bytes;
         fetch.credits_remaining = carried.credits_remaining;
+        meter::fetched(&fetch, &parsed.bad_fields);
         self.tell(|health| {
             health.state = FeedState::Ok;
             health.last_fetch_at = Some(answered_at);
@@ -128,6 +131,7 @@ impl Desk {
         fetch.bytes = carried.bytes;
         fetch.credits_remaining = carried.credits_remaining;
         fetch.error = Some(text.clone());
+        meter::fetched(&fetch, &BTreeMap::new());
         self.tell(|health| {
             health.state = FeedState::Failed;
             health.last_fetch_at = Some(fetch.answered_at);

@@ -211,12 +211,6 @@ fn rows_that_are_no_state_are_kept_as_received() {
         assert_eq!(parsed.rejected, [Rejected { reason, row: row.into() }], "{row}");
         assert_eq!(parsed.states.num_rows(), 1, "{row}");
         assert!(parsed.bad_fields.is_empty(), "{row}");
-        let message = parsed.rejected[0].message("a \"feed\"", Uuid::nil());
-        let value: serde_json::Value = serde_json::from_slice(&message).unwrap();
-        assert_eq!(value["contrail.rejected"], reason);
-        assert_eq!(value["feed"], "a \"feed\"");
-        let expected = serde_json::from_str(row).unwrap_or_else(|_| serde_json::Value::from(row));
-        assert_eq!(value["row"], expected, "{row}");
     }
 }
 
@@ -385,7 +379,6 @@ proptest! {
         prop_assert_eq!(parsed.states.num_rows() + parsed.rejected.len(), rows.len());
         for rejected in &parsed.rejected {
             prop_assert!(rows.iter().any(|row| row.as_bytes() == rejected.row));
-            serde_json::from_slice::<serde_json::Value>(&rejected.message("f", Uuid::nil())).unwrap();
         }
     }
 
@@ -437,4 +430,31 @@ fn recordings_are_read_whole() {
         assert_eq!(read_rows, rows, "{file}");
         assert!(bad.is_empty(), "{file}: {bad:?}");
     }
+}
+
+/// `cargo test -p contrail-source --release -- --ignored --nocapture speed`
+#[test]
+#[ignore = "measures instead of testing"]
+fn speed_of_reading_and_writing() {
+    let row = |n: usize| {
+        let fields = with(&[("icao24", &format!("\"{n:06x}\"")), ("baro_altitude", &format!("{}.24", n % 12_000))]);
+        fields[fields.find("[[").unwrap() + 1..fields.rfind(']').unwrap()].to_owned()
+    };
+    let rows: Vec<String> = (0..12_000).map(row).collect();
+    let body = format!(r#"{{"time":1714311966,"states":[{}]}}"#, rows.join(","));
+    let rate = |what: &str, work: &mut dyn FnMut()| {
+        let rounds: Vec<f64> = (0..50)
+            .map(|_| {
+                let started = std::time::Instant::now();
+                work();
+                started.elapsed().as_secs_f64()
+            })
+            .collect();
+        let best = rounds.iter().copied().fold(f64::INFINITY, f64::min);
+        let mean = rounds.iter().sum::<f64>() / rounds.len() as f64;
+        println!("{what}: {:.2} M rows/s at best, {:.2} on average", 0.012 / best, 0.012 / mean);
+    };
+    let parsed = read(&body);
+    rate("parse", &mut || drop(std::hint::black_box(read(&body))));
+    rate("write", &mut || drop(std::hint::black_box(write(&parsed.states, NOW, WriteOptions::default()))));
 }
