@@ -95,12 +95,6 @@ impl Entries {
             lists.values().flat_map(|list| list.iter().map(|file| file.manifest_path.as_str())).collect();
         manifests.retain(|path, _| named.contains(path.as_str()));
     }
-
-    #[cfg(test)]
-    pub fn sizes(&self) -> (usize, usize) {
-        let cached = self.cached();
-        (cached.manifests.len(), cached.lists.len())
-    }
 }
 
 pub(crate) async fn read_list(

@@ -16,6 +16,8 @@
 pub mod catalog;
 pub mod change;
 pub mod commit;
+#[doc(hidden)]
+pub mod conformance;
 mod entries;
 mod error;
 pub mod lake;
@@ -29,10 +31,10 @@ pub mod write;
 
 pub use catalog::{CatalogError, CommitError, Loaded, Proposal, SqliteCatalog, TableCatalog};
 pub use change::Change;
-pub use commit::{CommitFailed, Committed, FenceFailure};
+pub use commit::{CommitFailed, Committed, FenceFailure, SWEPT};
 pub use error::LakeError;
 pub use lake::{Lake, LakeOptions};
 pub use table::LakeTable;
-pub use upkeep::{Fsck, Pin, Upkeep};
+pub use upkeep::{Fsck, GRACE, Pin, Upkeep};
 pub use version::{LiveFile, SnapshotInfo, Version};
 pub use write::EncodedFile;

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contrail_types::TableDef;
 use iceberg::TableIdent;
-use iceberg::spec::SchemaRef;
 
 use crate::catalog::Loaded;
 use crate::entries::Entries;
@@ -22,7 +21,6 @@ pub(crate) struct Inner {
     pub lake: Arc<Shared>,
     pub ident: TableIdent,
     pub def: TableDef,
-    pub schema: SchemaRef,
     pub arrow: arrow::datatypes::SchemaRef,
     pub columns: ColumnIds,
     /// The table's folder.
@@ -53,7 +51,6 @@ impl LakeTable {
             pins: Pins::default(),
             turn: tokio::sync::Mutex::new(()),
             latest: Mutex::new(None),
-            schema,
             lake,
             ident,
             def,

@@ -1,13 +1,35 @@
-//! Keeping a table small: snapshots thinned, files deleted when nobody can need them any more, orphans found.
+//! Keeping a table small: snapshots thinned, files deleted when nobody can need them any more, small files compacted.
+//!
+//! A file goes in three steps, each of which may be cut short by a crash without harm: its snapshot is let go of (in a
+//! commit, or here), the files that no kept snapshot reaches are queued, and half an hour later they are deleted, unless
+//! a query has them pinned. What falls through is an orphan, and [`LakeTable::sweep`] finds it a day later.
 
+mod compact;
 pub(crate) mod pins;
 pub(crate) mod queue;
+mod reach;
+mod sweep;
 pub(crate) mod thin;
+
+use std::collections::HashSet;
+
+use contrail_kit::crash;
+use contrail_types::Micros;
+use contrail_types::time::MINUTE;
+use iceberg::TableRequirement;
+use iceberg::spec::MAIN_BRANCH;
 
 pub use pins::Pin;
 
-use crate::error::LakeError;
+use crate::catalog::{CommitError, Proposal};
+use crate::error::{Doing, LakeError};
+use crate::storage::{local_path, remove};
 use crate::table::LakeTable;
+use crate::version::{Version, View};
+use queue::Retired;
+
+/// How long a file stays after the last snapshot that reached it is gone: longer than any statement or build may run.
+pub const GRACE: Micros = 30 * MINUTE;
 
 /// What one round of upkeep did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,10 +46,11 @@ pub struct Upkeep {
 pub struct Fsck {
     /// Named by nothing, and not waiting to be deleted.
     pub orphans: Vec<String>,
-    /// Waiting in the queue to be deleted.
+    /// Waiting to be deleted.
     pub queued: Vec<String>,
     /// Named, but not there.
     pub missing: Vec<String>,
+    /// How many files are named.
     pub reachable: usize,
 }
 
@@ -38,17 +61,131 @@ impl LakeTable {
     }
 
     /// One round: thins snapshots, queues files that no kept snapshot reaches, deletes what has been queued long enough.
+    /// Reads the manifests of all kept snapshots once in a process's life, then only what is new.
     pub async fn upkeep(&self) -> Result<Upkeep, LakeError> {
-        Ok(Upkeep::default())
+        let mut done = Upkeep { snapshots_removed: self.thin().await?, ..Upkeep::default() };
+        crash::point("lake.upkeep.after_thin")?;
+        done.files_queued = self.enqueue_unreachable().await?;
+        crash::point("lake.upkeep.after_queue")?;
+        (done.files_deleted, done.files_pinned) = self.delete_due().await?;
+        Ok(done)
     }
 
-    /// Deletes orphans older than a day, after it has committed that limit as the property `contrail.swept`.
-    pub async fn sweep(&self) -> Result<Vec<String>, crate::CommitFailed> {
-        Ok(Vec::new())
+    /// Lets go of snapshots by a commit that changes nothing else. Overtaken by another writer, it is left for later.
+    async fn thin(&self) -> Result<usize, LakeError> {
+        let _turn = self.0.turn.lock().await;
+        let version = self.load().await?;
+        let metadata = version.metadata();
+        let due = thin::due(metadata, self.0.lake.clock.now(), 1);
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let ids: Vec<i64> = due.iter().map(|(id, _)| *id).collect();
+        let built = metadata
+            .clone()
+            .into_builder(Some(version.metadata_location().to_owned()))
+            .remove_snapshots(&ids)
+            .build()
+            .doing(|| format!("thin the snapshots of {}", self.name()))?;
+        let requirements = vec![
+            TableRequirement::UuidMatch { uuid: metadata.uuid() },
+            TableRequirement::RefSnapshotIdMatch { r#ref: MAIN_BRANCH.into(), snapshot_id: version.snapshot_id() },
+        ];
+        let proposal = Proposal {
+            requirements,
+            updates: built.changes,
+            metadata: built.metadata,
+            dropped: built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect(),
+        };
+        match self.0.lake.catalog.commit(&self.0.ident, version.loaded(), proposal).await {
+            Ok(loaded) => {
+                let (manifests, deletes) = (version.manifests().to_vec(), version.deletes().to_vec());
+                let thinned = Version::new(View { loaded, manifests, deletes });
+                self.remember(thinned.clone());
+                self.retire(&thinned, due).await;
+                Ok(ids.len())
+            }
+            Err(CommitError::Failed(error)) => Err(error.into()),
+            // If it has landed after all, the files of these snapshots are orphans for the sweep.
+            Err(CommitError::Conflict | CommitError::Unknown(_)) => Ok(0),
+        }
+    }
+
+    /// Queues the files of retired snapshots that nothing kept reaches.
+    async fn enqueue_unreachable(&self) -> Result<usize, LakeError> {
+        let queue = &self.0.lake.queue;
+        let retired = queue.retired(&self.0.location).await?;
+        if retired.is_empty() {
+            return Ok(0);
+        }
+        let version = self.load().await?;
+        let kept = |snapshot: &Retired| version.metadata().snapshot_by_id(snapshot.snapshot_id).is_some();
+        let (_, gone): (Vec<_>, Vec<_>) = retired.iter().cloned().partition(kept);
+        let mut dead = reach::files_of(self, version.metadata(), &gone).await?;
+        if !dead.is_empty() {
+            reach::remove_reachable(self, &version, &mut dead).await?;
+        }
+        crash::point("lake.upkeep.before_queue")?;
+        let due = self.0.lake.clock.now() + GRACE;
+        queue.enqueue(&self.0.location, retired, dead.into_iter().collect(), due).await
+    }
+
+    /// Deletes what is due and not pinned. Looks once more that no kept snapshot reaches it.
+    async fn delete_due(&self) -> Result<(usize, usize), LakeError> {
+        let queue = &self.0.lake.queue;
+        let now = self.0.lake.clock.now();
+        let queued = queue.queued(&self.0.location).await?;
+        let mut due: HashSet<String> =
+            queued.into_iter().filter(|(_, due)| *due <= now).map(|(path, _)| path).collect();
+        if due.is_empty() {
+            return Ok((0, 0));
+        }
+        let all: Vec<String> = due.iter().cloned().collect();
+        reach::remove_reachable(self, &self.load().await?, &mut due).await?;
+        let (pinned, free): (Vec<String>, Vec<String>) = all.into_iter().partition(|path| self.0.pins.is_pinned(path));
+        let free_and_dead: Vec<String> = free.iter().filter(|path| due.contains(*path)).cloned().collect();
+        crash::point("lake.upkeep.before_delete")?;
+        let deleted = delete(free_and_dead).await?;
+        crash::point("lake.upkeep.after_delete")?;
+        queue.done(&self.0.location, free).await?;
+        Ok((deleted, pinned.len()))
     }
 
     /// Compares the table's folder with what its metadata names.
     pub async fn fsck(&self) -> Result<Fsck, LakeError> {
-        Ok(Fsck::default())
+        let version = self.load().await?;
+        let reachable = reach::reachable(self, &version).await?;
+        let queue = &self.0.lake.queue;
+        let mut waiting: HashSet<String> =
+            queue.queued(&self.0.location).await?.into_iter().map(|(path, _)| path).collect();
+        let retired = queue.retired(&self.0.location).await?;
+        waiting.extend(reach::files_of(self, version.metadata(), &retired).await?);
+        let found = reach::list(self).await?;
+        let mut fsck = Fsck { reachable: reachable.len(), ..Fsck::default() };
+        for path in &found {
+            if !reachable.contains(path) {
+                if waiting.contains(path) { &mut fsck.queued } else { &mut fsck.orphans }.push(path.clone());
+            }
+        }
+        fsck.missing = reachable.into_iter().filter(|path| !found.contains(path)).collect();
+        fsck.missing.sort();
+        Ok(fsck)
     }
+}
+
+/// Deletes files and says how many were there.
+async fn delete(paths: Vec<String>) -> Result<usize, LakeError> {
+    let deleted = tokio::task::spawn_blocking(move || {
+        let mut deleted = 0;
+        for path in paths {
+            crash::point("lake.upkeep.during_delete")?;
+            let gone = remove(&local_path(&path));
+            deleted += usize::from(gone.map_err(|source| LakeError::Io { doing: "delete", path, source })?);
+        }
+        Ok(deleted)
+    });
+    deleted.await.unwrap_or_else(|panic| {
+        let source = std::io::Error::other(panic);
+        Err(LakeError::Io { doing: "delete", path: "files".into(), source })
+    })
 }

@@ -2,5 +2,13 @@
 
 #[path = "lake/commits.rs"]
 mod commits;
+#[path = "lake/history.rs"]
+mod history;
+#[path = "lake/pyiceberg.rs"]
+mod pyiceberg;
+#[path = "lake/races.rs"]
+mod races;
 #[path = "lake/support.rs"]
 mod support;
+#[path = "lake/upkeep.rs"]
+mod upkeep;

@@ -85,7 +85,7 @@ fn keep(writer: &mut ManifestWriter, file: &LiveFile) -> iceberg::Result<()> {
 
 fn writer(attempt: &mut Attempt<'_>, kind: &str, spec_id: i32) -> Result<(ManifestWriter, String), LakeError> {
     let written = attempt.written.len();
-    let name = format!("{}-{kind}-{}-m{written}.avro", attempt.id, attempt.number);
+    let name = format!("{kind}-{}-m{written}-{}.avro", attempt.number, attempt.id);
     let path = attempt.path(&name);
     let metadata = attempt.base.metadata();
     let spec: PartitionSpec = match metadata.partition_spec_by_id(spec_id) {

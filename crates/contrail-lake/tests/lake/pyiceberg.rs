@@ -1,0 +1,95 @@
+//! PyIceberg opens the catalog file that we wrote, checks every table against its files, writes to it, and we go on.
+//!
+//! The Python is `CONTRAIL_PYTHON`, or `.contrail/venv/bin/python` in the checkout. Without one the test says so and
+//! passes, unless `CI` is `true`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use contrail_lake::{Change, LakeTable};
+use contrail_types::state::{dead_letters_table, raw_table};
+use contrail_types::time::{DAY, HOUR, MINUTE};
+
+use crate::support::{FIRST_HOUR, START, Sandbox, ids, open, rows};
+
+fn python() -> Option<PathBuf> {
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.contrail/venv/bin/python");
+    let path = std::env::var_os("CONTRAIL_PYTHON").map_or(default, PathBuf::from);
+    let works = Command::new(&path).args(["-c", "import pyiceberg, pyarrow"]).output();
+    works.is_ok_and(|output| output.status.success()).then_some(path)
+}
+
+fn check(python: &Path, sandbox: &Sandbox, table: &LakeTable, waiting: &[String], more: &[&str]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lake/check.py");
+    let queued = sandbox.folder.path().join("queued.json");
+    std::fs::write(&queued, serde_json::to_vec(waiting).unwrap()).unwrap();
+    let output = Command::new(python)
+        .arg(script)
+        .arg(sandbox.folder.path().join("catalog.db"))
+        .arg(queued)
+        .args(more)
+        .output()
+        .unwrap();
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}: {out}\n{error}", table.name());
+    println!("{out}");
+}
+
+async fn fsck(table: &LakeTable) -> Vec<String> {
+    let fsck = table.fsck().await.unwrap();
+    assert_eq!((fsck.orphans, fsck.missing), (vec![], vec![]));
+    fsck.queued
+}
+
+#[tokio::test]
+async fn pyiceberg_reads_and_writes_what_we_write() {
+    let Some(python) = python() else {
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "no Python with pyiceberg");
+        eprintln!("SKIPPED: no Python with pyiceberg; run scripts/setup or set CONTRAIL_PYTHON");
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let table = sandbox.table().await;
+    // Tables of the real definitions, empty: their schemas have to be understood too.
+    sandbox.lake().ensure(&raw_table()).await.unwrap();
+    sandbox.lake().ensure(&dead_letters_table()).await.unwrap();
+
+    for n in 0..40 {
+        sandbox.clock.set(START + i64::from(n) * MINUTE);
+        let files = table.encode(&rows(n % 3, i64::from(n) * 100..i64::from(n) * 100 + 100)).unwrap();
+        let change = Change::append(files).set([("contrail.offsets.test", n.to_string())]);
+        table.commit(change, open).await.unwrap();
+    }
+    let seen = table.load().await.unwrap().sequence_number();
+    let files = table.encode(&rows(1, 9000..9100)).unwrap();
+    table.commit(Change::overwrite_partitions([FIRST_HOUR + 1, FIRST_HOUR + 7], seen, files), open).await.unwrap();
+    table.compact(FIRST_HOUR, 100_000).await.unwrap().unwrap();
+    let last = table.load().await.unwrap();
+    let old: Vec<String> = last.files_in(FIRST_HOUR + 2).take(2).map(|file| file.path.clone()).collect();
+    table.commit(Change::delete(old), open).await.unwrap();
+    check(&python, &sandbox, &table, &fsck(&table).await, &[]);
+
+    // Snapshots expired and files deleted.
+    for n in 0..130 {
+        sandbox.clock.set(START + 9 * DAY + n * HOUR);
+        let files = table.encode(&rows(3, 20_000 + n..20_001 + n)).unwrap();
+        table.commit(Change::append(files), open).await.unwrap();
+    }
+    table.upkeep().await.unwrap();
+    sandbox.clock.set(START + 20 * DAY);
+    table.upkeep().await.unwrap();
+    check(&python, &sandbox, &table, &fsck(&table).await, &[]);
+
+    // It appends and deletes (copy on write); we read that, append, overwrite and compact.
+    let before = ids(&table).await;
+    check(&python, &sandbox, &table, &fsck(&table).await, &["--write"]);
+    let mut after: Vec<i64> = before.iter().copied().filter(|id| *id != 20_000).chain(700_000..700_777).collect();
+    after.sort_unstable();
+    assert_eq!(ids(&table).await, after);
+    table.commit(Change::append(table.encode(&rows(0, [800_000])).unwrap()), open).await.unwrap();
+    table.compact(FIRST_HOUR + 3, 100_000).await.unwrap();
+    after.push(800_000);
+    assert_eq!(ids(&table).await, after);
+    assert_eq!(fsck(&table).await.len(), fsck(&sandbox.table().await).await.len());
+    check(&python, &sandbox, &table, &fsck(&table).await, &[]);
+}
