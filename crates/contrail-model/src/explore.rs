@@ -1,16 +1,18 @@
 //! The fixed questions of the Explore page and the aircraft card, as SQL over folds, cross-filtered.
 //!
 //! Every function takes the rows it may read ([`Sources`]: lake files and hours that are not there yet) and blocks.
+//! Every figure obeys all filters but those of its own dimension, so that a choice in a chart leaves that chart whole.
 
 mod aircraft;
+mod density;
 mod figures;
 mod filter;
+mod rows;
 
 use crate::engine::Input;
 pub use aircraft::{Day, History, Timeline, Track, TrackColumns, history, timeline, track};
-pub use figures::{
-    Airline, Band, Country, Density, Explore, Kpis, Now, Point, Previous, Range, Slot, density, explore, range,
-};
+pub use density::{Density, density};
+pub use figures::{Airline, Band, Country, Explore, Kpis, Now, Point, Previous, Range, Slot, explore, range};
 pub use filter::Filters;
 
 /// Where the rows of the tables are. Only the files that can hold the asked hours need to be listed.

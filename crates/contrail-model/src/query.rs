@@ -4,17 +4,23 @@
 //! ([`child_main`]) opens a DuckDB of its own with external access off, parses and gates the statement, tells which
 //! tables it names, gets their files from the parent and streams the rows back.
 
+mod child;
+mod gate;
+mod process;
+mod service;
+mod wire;
+
 use std::any::Any;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use contrail_kit::{Class, Classified};
 use contrail_types::TableDef;
 
 use crate::engine::Input;
+pub use child::child_main;
+pub use service::{QueryService, Rows, Summary};
 
 /// The environment variable by which the binary knows that it is the query child; check it first thing in `main`.
 pub const CHILD_ENV: &str = "CONTRAIL_QUERY_CHILD";
@@ -112,67 +118,4 @@ impl Classified for QueryError {
             _ => Class::USER,
         }
     }
-}
-
-/// Runs users' statements. Cheap to clone; the child ends with the last clone.
-#[derive(Clone)]
-pub struct QueryService {
-    _todo: (),
-}
-
-/// Rows of a running statement. Dropping it cancels the statement.
-pub struct Rows {
-    _todo: (),
-}
-
-/// How a statement ended, known after its last row.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Summary {
-    pub rows: u64,
-    /// A limit cut the result off.
-    pub truncated: bool,
-    pub took: Duration,
-}
-
-impl QueryService {
-    /// Nothing is started until the first statement.
-    pub fn new(_options: QueryOptions, _tables: std::sync::Arc<dyn Tables>) -> Self {
-        unimplemented!()
-    }
-
-    /// Gates the statement, plans its tables and starts it; returns once its columns are known.
-    pub async fn query(&self, _sql: &str, _limits: Limits) -> Result<Rows, QueryError> {
-        unimplemented!()
-    }
-
-    /// Whether a child is there, for `status`.
-    pub fn running(&self) -> bool {
-        unimplemented!()
-    }
-
-    /// Ends the child, if there is one; running statements fail.
-    pub async fn stop(&self) {
-        unimplemented!()
-    }
-}
-
-impl Rows {
-    pub fn schema(&self) -> SchemaRef {
-        unimplemented!()
-    }
-
-    /// The next rows, `None` after the last; an error ends the stream.
-    pub async fn next(&mut self) -> Result<Option<RecordBatch>, QueryError> {
-        unimplemented!()
-    }
-
-    /// How it ended; meaningful once `next` has returned `None`.
-    pub fn summary(&self) -> Summary {
-        unimplemented!()
-    }
-}
-
-/// The child's whole life; call it instead of everything else when [`CHILD_ENV`] is set, and exit with what it returns.
-pub fn child_main() -> i32 {
-    unimplemented!()
 }

@@ -1,5 +1,6 @@
 //! Tests over the shipped models: units, the law "incremental equals from scratch", and an independent calculation.
 
+mod explore;
 mod incremental;
 mod marts;
 mod recording;

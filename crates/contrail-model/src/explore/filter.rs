@@ -1,15 +1,18 @@
-//! What the viewer has narrowed the page down to.
+//! What the viewer has narrowed the page down to, and the SQL conditions that this makes.
 
 use contrail_types::Micros;
+use contrail_types::time::{DAY, HOUR, hour_of};
 use serde::{Deserialize, Serialize};
+
+use crate::engine::literal;
 
 /// Time range and filters; an empty list filters nothing. Different lists are combined with "and".
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Filters {
-    /// First instant (whole hour), microseconds.
+    /// First instant (microseconds); its whole hour counts.
     pub from: Micros,
-    /// End (exclusive, whole hour), microseconds.
+    /// End (exclusive, microseconds); an hour that has begun before it counts whole.
     pub to: Micros,
     /// ISO codes.
     pub country: Vec<String>,
@@ -23,4 +26,139 @@ pub struct Filters {
     pub hour: Vec<u8>,
     /// ISO days of the week, 1 is Monday.
     pub dow: Vec<u8>,
+}
+
+/// Number of altitude bands that have a column: 0 is the ground, the last is open upwards.
+pub(super) const BANDS: i32 = 15;
+/// Width of a band in metres.
+pub(super) const BAND_WIDTH: i32 = 1000;
+
+/// The column of `aircraft_hours` that counts a band.
+pub(super) fn band_column(band: i32) -> String {
+    if (0..BANDS).contains(&band) { format!("band_{band:02}") } else { "band_unknown".into() }
+}
+
+/// Every band, unknown last.
+pub(super) fn bands() -> impl Iterator<Item = i32> {
+    (0..BANDS).chain([-1])
+}
+
+impl Filters {
+    /// Start of the first hour and end of the last one.
+    pub(super) fn hours(&self) -> (Micros, Micros) {
+        (hour_of(self.from), hour_of(self.to + HOUR - 1))
+    }
+
+    /// The period of equal length before.
+    pub(super) fn before(&self) -> (Micros, Micros) {
+        let (start, end) = self.hours();
+        (start - (end - start), start)
+    }
+
+    pub(super) fn countries(&self) -> String {
+        any_of("country", &self.country)
+    }
+
+    pub(super) fn airlines(&self) -> String {
+        any_of("airline", &self.airline)
+    }
+
+    /// Whether an hour's place in day and week is chosen.
+    pub(super) fn in_week(&self, hour: Micros) -> bool {
+        let (dow, of_day) = place_in_week(hour);
+        (self.hour.is_empty() || self.hour.contains(&of_day)) && (self.dow.is_empty() || self.dow.contains(&dow))
+    }
+
+    /// The same as a condition on the column `hour`.
+    pub(super) fn week(&self) -> String {
+        let list = |values: &[u8]| values.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+        let mut all = Vec::new();
+        if !self.hour.is_empty() {
+            all.push(format!("epoch_us(hour) // {HOUR} % 24 IN ({})", list(&self.hour)));
+        }
+        if !self.dow.is_empty() {
+            // The epoch was a Thursday.
+            all.push(format!("(epoch_us(hour) // {DAY} + 3) % 7 + 1 IN ({})", list(&self.dow)));
+        }
+        if all.is_empty() { "true".into() } else { all.join(" AND ") }
+    }
+
+    /// Observations of a row of `aircraft_hours` (or of the relation that stands for it) in the chosen bands.
+    pub(super) fn in_bands(&self) -> String {
+        if self.band.is_empty() {
+            return "observations".into();
+        }
+        let mut columns: Vec<String> = self.band.iter().map(|b| band_column(*b)).collect();
+        columns.sort();
+        columns.dedup();
+        format!("({})", columns.join(" + "))
+    }
+
+    /// Observations of a row of `aircraft_cells` in the chosen phases.
+    pub(super) fn in_phases(&self) -> String {
+        if self.phase.is_empty() {
+            return "observations".into();
+        }
+        let mut parts: Vec<&str> = Vec::new();
+        for (phase, sql) in [
+            ("ground", "CASE WHEN altitude_band = 0 THEN observations ELSE 0 END"),
+            ("climb", "climb"),
+            ("cruise", "cruise"),
+            ("descent", "descent"),
+            ("unknown", "CASE WHEN altitude_band = 0 THEN 0 ELSE observations - climb - cruise - descent END"),
+        ] {
+            if self.phase.iter().any(|p| p == phase) {
+                parts.push(sql);
+            }
+        }
+        if parts.is_empty() { "0".into() } else { format!("({})", parts.join(" + ")) }
+    }
+}
+
+/// ISO day of the week and hour of the day of an instant, UTC.
+pub(super) fn place_in_week(us: Micros) -> (u8, u8) {
+    let dow = (us.div_euclid(DAY) + 3).rem_euclid(7) + 1;
+    (dow as u8, us.div_euclid(HOUR).rem_euclid(24) as u8)
+}
+
+/// `hour` inside a half-open range.
+pub(super) fn within((start, end): (Micros, Micros)) -> String {
+    format!("hour >= make_timestamptz({start}) AND hour < make_timestamptz({end})")
+}
+
+fn any_of(column: &str, values: &[String]) -> String {
+    if values.is_empty() {
+        return "true".into();
+    }
+    let list: Vec<String> = values.iter().map(|v| literal(v)).collect();
+    format!("{column} IN ({})", list.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_of_the_week_are_iso() {
+        // 1970-01-01 was a Thursday; 2024-04-28 a Sunday.
+        assert_eq!(place_in_week(0), (4, 0));
+        assert_eq!(place_in_week(19_841 * DAY + 13 * HOUR + 5), (7, 13));
+        assert_eq!(place_in_week(19_842 * DAY), (1, 0));
+        assert_eq!(place_in_week(-1), (3, 23));
+    }
+
+    #[test]
+    fn a_range_covers_the_hours_it_touches() {
+        let filters = Filters { from: HOUR + 5, to: 3 * HOUR + 1, ..Filters::default() };
+        assert_eq!(filters.hours(), (HOUR, 4 * HOUR));
+        assert_eq!(filters.before(), (-2 * HOUR, HOUR));
+        let whole = Filters { from: HOUR, to: 3 * HOUR, ..Filters::default() };
+        assert_eq!(whole.hours(), (HOUR, 3 * HOUR));
+    }
+
+    #[test]
+    fn text_of_a_viewer_stays_text() {
+        let filters = Filters { country: vec!["DE".into(), "x') OR true --".into()], ..Filters::default() };
+        assert_eq!(filters.countries(), "country IN ('DE', 'x'') OR true --')");
+    }
 }

@@ -1,0 +1,225 @@
+//! The figures of Explore against plain SQL over the cleaned states, for many combinations of filters.
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Float64Type, Int64Type};
+use contrail_types::time::{HOUR, MINUTE, SECOND, rfc3339};
+
+use super::engine;
+use super::marts::tables;
+use super::sample::T0;
+use crate::explore::{Filters, Now, Sources, density, explore, history, range, timeline, track};
+use crate::{Engine, Input};
+
+fn setup() -> (Engine, RecordBatch, Sources) {
+    let engine = engine();
+    let [states, hours, cells] = tables(&engine).map(|(_, batch)| batch);
+    // In two parts, as with hours that are not in the lake yet.
+    let cut = |b: &RecordBatch| {
+        let half = b.num_rows() / 2;
+        Input::batches(vec![b.slice(0, half), b.slice(half, b.num_rows() - half)])
+    };
+    (engine, states, Sources { hours: cut(&hours), cells: cut(&cells) })
+}
+
+/// One column of integers (or doubles, rounded) of plain SQL over the states.
+fn plain(engine: &Engine, states: &RecordBatch, sql: &str) -> Vec<i64> {
+    let rows = engine.query_over(sql, &[("states", Input::batch(states.clone()))], &[]).unwrap();
+    match rows.column(0).as_primitive_opt::<Int64Type>() {
+        Some(column) => column.values().to_vec(),
+        None => rows.column(0).as_primitive::<Float64Type>().values().iter().map(|v| v.round() as i64).collect(),
+    }
+}
+
+/// The filters as a condition on states; the airline and country of an aircraft-hour are those of its states here.
+fn condition(filters: &Filters, without: &[&str]) -> String {
+    let text = |column: &str, values: &[String]| {
+        (!values.is_empty() && !without.contains(&column))
+            .then(|| format!("{column} IN ({})", values.iter().map(|v| format!("'{v}'")).collect::<Vec<_>>().join(",")))
+    };
+    let number = |name: &str, sql: &str, values: Vec<i32>| {
+        (!values.is_empty() && !without.contains(&name))
+            .then(|| format!("{sql} IN ({})", values.iter().map(i32::to_string).collect::<Vec<_>>().join(",")))
+    };
+    let wide = |v: &[u8]| v.iter().map(|n| i32::from(*n)).collect();
+    let mut all = vec![format!(
+        "date_trunc('hour', last_contact) >= '{}' AND date_trunc('hour', last_contact) < '{}'",
+        rfc3339(filters.from),
+        rfc3339(filters.to)
+    )];
+    all.extend(text("country", &filters.country));
+    all.extend(text("airline", &filters.airline));
+    all.extend(text("phase", &filters.phase));
+    all.extend(number("band", "altitude_band", filters.band.clone()));
+    all.extend(number("hour", "hour(last_contact)", wide(&filters.hour)));
+    all.extend(number("dow", "isodow(last_contact)", wide(&filters.dow)));
+    all.join(" AND ")
+}
+
+#[test]
+fn every_figure_obeys_all_filters_but_its_own() {
+    let (engine, states, sources) = setup();
+    let base = Filters { from: T0 + 2 * HOUR, to: T0 + 26 * HOUR, ..Filters::default() };
+    let text = |v: &[&str]| v.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    let cases = [
+        base.clone(),
+        Filters { country: text(&["DE", "NL"]), ..base.clone() },
+        Filters { airline: text(&["UAL"]), ..base.clone() },
+        Filters { band: vec![11, 12, 0], ..base.clone() },
+        Filters { hour: vec![0, 1, 20], dow: vec![6], ..base.clone() },
+        Filters { phase: text(&["climb", "unknown"]), ..base.clone() },
+        Filters { phase: text(&["ground", "cruise"]), band: vec![0, 3], country: text(&["DE", "US"]), ..base.clone() },
+        Filters {
+            country: text(&["DE"]),
+            airline: text(&["DLH", "UAL"]),
+            band: vec![5],
+            hour: vec![3],
+            ..base.clone()
+        },
+        Filters { country: text(&["x' OR true --"]), ..base.clone() },
+        Filters { from: T0 + 500 * HOUR, to: T0 + 501 * HOUR, ..base.clone() },
+    ];
+    for filters in cases {
+        let page = explore(&engine, &sources, &filters, None, &Now::default()).unwrap();
+        let ask = |sql: String| plain(&engine, &states, &sql);
+        let clean =
+            Filters { country: filters.country.iter().map(|c| c.replace('\'', "''")).collect(), ..filters.clone() };
+        let all = condition(&clean, &[]);
+        let counts = |what: &str| ask(format!("SELECT {what}::BIGINT FROM states WHERE {all}"))[0];
+        assert_eq!(page.kpis.aircraft, counts("count(DISTINCT icao24)"), "{filters:?}");
+        assert_eq!(page.kpis.observations, counts("count(*)"), "{filters:?}");
+        assert_eq!(page.kpis.countries, counts("count(DISTINCT country)"), "{filters:?}");
+        assert_eq!(page.kpis.airlines, counts("count(DISTINCT airline)"), "{filters:?}");
+
+        let listed = |own: &str, key: &str, what: &str| {
+            ask(format!(
+                "SELECT {what}::BIGINT FROM states WHERE {} AND {key} IS NOT NULL GROUP BY {key}
+                 ORDER BY count(DISTINCT icao24) DESC, count(*) DESC, {key}",
+                condition(&clean, &[own])
+            ))
+        };
+        let found = |f: &dyn Fn() -> Vec<i64>| f();
+        assert_eq!(
+            found(&|| page.countries.iter().map(|c| c.aircraft).collect()),
+            listed("country", "country", "count(DISTINCT icao24)")
+        );
+        assert_eq!(
+            found(&|| page.countries.iter().map(|c| c.observations).collect()),
+            listed("country", "country", "count(*)")
+        );
+        assert_eq!(
+            found(&|| page.airlines.iter().map(|c| c.aircraft).collect()),
+            listed("airline", "airline", "count(DISTINCT icao24)")
+        );
+        assert!(page.airlines.iter().all(|a| !a.name.is_empty() && a.previous.is_none()));
+
+        let series = ask(format!(
+            "SELECT count(DISTINCT icao24) FROM states WHERE {all} GROUP BY date_trunc('hour', last_contact) ORDER BY min(last_contact)"
+        ));
+        assert_eq!(page.series.iter().map(|p| p.aircraft).collect::<Vec<_>>(), series, "{filters:?}");
+
+        let bands = condition(&clean, &["band"]);
+        for band in &page.bands {
+            let wanted = ask(format!("SELECT count(*) FROM states WHERE {bands} AND altitude_band = {}", band.band))[0];
+            assert_eq!(band.observations, wanted, "{filters:?} {band:?}");
+        }
+        let metres =
+            ask(format!("SELECT coalesce(median(altitude), 0) FROM states WHERE {all} AND altitude_band > 0"))[0];
+        let median = page.kpis.median_altitude_m.unwrap_or(0.0);
+        assert!((median - metres as f64).abs() < 600.0, "{filters:?}: {median} for {metres}");
+
+        let week = condition(&clean, &["hour", "dow"]);
+        let hours = ask(format!(
+            "SELECT round(1000 * avg(n))::BIGINT FROM (
+            SELECT isodow(t) AS d, hour(t) AS h, coalesce(n, 0) AS n
+            FROM (SELECT date_trunc('hour', last_contact) AS t, count(DISTINCT icao24) FILTER ({week}) AS n,
+                         count(*) FILTER ({country}) AS there
+                  FROM states GROUP BY t) WHERE there > 0) GROUP BY d, h ORDER BY d, h",
+            country = condition(&Filters { band: vec![], phase: vec![], ..clean.clone() }, &["hour", "dow"])
+        ));
+        assert_eq!(
+            page.hours.iter().map(|s| (s.aircraft * 1000.0).round() as i64).collect::<Vec<_>>(),
+            hours,
+            "{filters:?}"
+        );
+
+        let map = density(&engine, &sources, &filters).unwrap();
+        assert_eq!(map.cell_deg, 0.25);
+        let cells = ask(format!("SELECT count(*) FROM states WHERE {all} GROUP BY cell ORDER BY cell"));
+        assert_eq!(map.cells.iter().map(|c| c.2).collect::<Vec<_>>(), cells, "{filters:?}");
+    }
+}
+
+#[test]
+fn the_period_before_is_compared_only_where_it_is_covered() {
+    let (engine, states, sources) = setup();
+    let filters = Filters { from: T0 + 10 * HOUR, to: T0 + 20 * HOUR, ..Filters::default() };
+    let now = Now { airborne: Some(7), data_age_s: Some(1.5), landed_at: Some(T0) };
+    let page = explore(&engine, &sources, &filters, Some(T0), &now).unwrap();
+    let before = Filters { from: T0, to: T0 + 10 * HOUR, ..Filters::default() };
+    let alone = explore(&engine, &sources, &before, None, &Now::default()).unwrap();
+    let previous = page.previous.unwrap();
+    assert_eq!((previous.aircraft, previous.observations), (alone.kpis.aircraft, alone.kpis.observations));
+    assert_eq!(previous.median_altitude_m, alone.kpis.median_altitude_m);
+    assert_eq!(
+        page.countries[0].previous,
+        Some(alone.countries.iter().find(|c| c.iso2 == page.countries[0].iso2).unwrap().aircraft)
+    );
+    assert_eq!(page.kpis.landed_at.as_deref(), Some(rfc3339(T0).as_str()));
+    assert_eq!(page.series.len(), 10);
+    let json = serde_json::to_value(&page.kpis).unwrap();
+    assert_eq!((json["airborne_now"].as_i64(), json["data_age_s"].as_f64()), (Some(7), Some(1.5)));
+    let page = explore(&engine, &sources, &filters, Some(T0 + HOUR), &Now::default()).unwrap();
+    assert!(page.previous.is_none() && page.countries[0].previous.is_none());
+    let alone = plain(&engine, &states, "SELECT count(*) FROM states")[0];
+    assert_eq!(alone, 4000);
+}
+
+#[test]
+fn long_ranges_have_coarser_cells() {
+    let (engine, _, sources) = setup();
+    let range = |hours: i64| Filters { from: T0, to: T0 + hours * HOUR, ..Filters::default() };
+    let fine = density(&engine, &sources, &range(48)).unwrap();
+    for (hours, degrees, merged) in [(72, 0.5, 2), (24 * 30, 1.0, 4)] {
+        let coarse = density(&engine, &sources, &range(hours)).unwrap();
+        assert_eq!(coarse.cell_deg, degrees);
+        let mut sums = std::collections::BTreeMap::new();
+        for (row, column, n) in &fine.cells {
+            *sums.entry((row / merged, column / merged)).or_insert(0) += n;
+        }
+        assert_eq!(coarse.cells, sums.into_iter().map(|((r, c), n)| (r, c, n)).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn one_aircraft_and_the_timeline() {
+    let (engine, states, sources) = setup();
+    let known = range(&engine, &sources).unwrap();
+    assert_eq!((known.first.unwrap(), known.last.unwrap()), (rfc3339(T0), rfc3339(T0 + 29 * HOUR)));
+    assert_eq!(range(&engine, &Sources::default()).unwrap().first, None);
+
+    let icao24 = "3c0007";
+    let past = history(&engine, &sources, icao24).unwrap().unwrap();
+    let seen = plain(&engine, &states, "SELECT count(*) FROM states WHERE icao24 = '3c0007'")[0];
+    assert_eq!(past.days.iter().map(|d| d.observations).sum::<i64>(), seen);
+    assert!(past.days.windows(2).all(|w| w[0].day > w[1].day) && past.days[0].callsigns == ["N123AB"]);
+    assert_eq!(history(&engine, &sources, "ffffff").unwrap(), None);
+
+    let there = Input::batch(states.clone());
+    let path = track(&engine, &there, icao24, T0 + HOUR, T0 + 5 * HOUR).unwrap();
+    let sql = format!(
+        "SELECT epoch(last_contact)::BIGINT FROM states WHERE icao24 = '3c0007' AND last_contact >= '{}' AND last_contact < '{}' ORDER BY 1",
+        rfc3339(T0 + HOUR),
+        rfc3339(T0 + 5 * HOUR)
+    );
+    assert_eq!(path.columns.time, plain(&engine, &states, &sql));
+    assert!(path.columns.time.len() > 5 && path.columns.latitude.len() == path.columns.callsign.len());
+
+    let day = timeline(&engine, &sources, T0 - 20 * MINUTE, T0 + 3 * HOUR + 10 * MINUTE).unwrap();
+    assert_eq!((day.bucket_s, day.counts.len(), &day.counts[..2]), (600, 21, &[None, None][..]));
+    let sql = format!(
+        "SELECT count(DISTINCT icao24) FROM states WHERE last_contact < '{}' GROUP BY epoch_us(last_contact) // {} ORDER BY min(last_contact)",
+        rfc3339(T0 + 3 * HOUR + 10 * MINUTE),
+        600 * SECOND
+    );
+    assert_eq!(day.counts[2..].iter().map(|c| c.unwrap()).collect::<Vec<_>>(), plain(&engine, &states, &sql));
+}
