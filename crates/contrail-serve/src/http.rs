@@ -21,6 +21,7 @@ use contrail_kit::{Class, Classified, Secret};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use crate::live::LiveSky;
@@ -137,7 +138,7 @@ pub fn router(app: App, address: SocketAddr, stop: CancellationToken) -> Router 
         .fallback(files::file)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(guard, guard::check))
         .layer(from_fn(guard::headers))
         .with_state(shared)

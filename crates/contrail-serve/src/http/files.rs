@@ -38,7 +38,7 @@ impl Files {
             return Ok(known);
         }
         blocking(move || {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::new(9));
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
             // Writing to memory cannot fail.
             let _ = encoder.write_all(&file.data);
             let gzip = Bytes::from(encoder.finish().unwrap_or_default());
@@ -114,4 +114,9 @@ fn media_type(name: &str) -> (&'static str, bool) {
         "woff2" => ("font/woff2", false),
         _ => ("application/octet-stream", false),
     }
+}
+
+#[cfg(test)]
+pub(super) fn names() -> Vec<String> {
+    Dist::iter().map(|name| name.into_owned()).collect()
 }

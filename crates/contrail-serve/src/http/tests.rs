@@ -154,6 +154,32 @@ async fn every_response_carries_the_careful_headers() {
 }
 
 #[tokio::test]
+async fn files_of_the_ui_are_sent_with_type_and_cache() {
+    let app = app(Options::default());
+    for name in files::names() {
+        let plain = get(&app, &format!("/{name}")).await;
+        assert_eq!(plain.status(), 200, "{name}");
+        assert_ne!(kind(plain.headers()), "application/octet-stream", "{name}");
+        let cache = plain.headers()[header::CACHE_CONTROL].to_str().unwrap();
+        assert_eq!(cache.contains("immutable"), name.starts_with("assets/"), "{name}");
+        let etag = plain.headers()[header::ETAG].clone();
+        let plain = body(plain).await;
+        for _ in 0..2 {
+            let packed = request("GET", &format!("/{name}")).header(header::ACCEPT_ENCODING, "gzip");
+            let packed = send(&app, packed.body(Body::empty()).unwrap()).await;
+            if packed.headers().get(header::CONTENT_ENCODING).is_some_and(|e| e == "gzip") {
+                let packed = body(packed).await;
+                let mut raw = Vec::new();
+                std::io::copy(&mut flate2::read::GzDecoder::new(&packed[..]), &mut raw).unwrap();
+                assert_eq!(raw, plain, "{name}");
+            }
+        }
+        let same = request("GET", &format!("/{name}")).header(header::IF_NONE_MATCH, etag);
+        assert_eq!(send(&app, same.body(Body::empty()).unwrap()).await.status(), 304, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn strangers_are_refused_and_the_token_opens() {
     let open = app(Options::default());
     let strange = Request::get("/api/v1/status").header(header::HOST, "evil.example").body(Body::empty()).unwrap();

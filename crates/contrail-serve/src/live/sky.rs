@@ -182,7 +182,7 @@ impl Sky {
             }
             // An answer whose own time contradicts its rows must not move the sky's clock.
             if recent * 2 >= end - start || self.time.latest().is_none() {
-                self.time.answer(fetch.fetched_at, fetch.answer_time);
+                self.time.answer(&fetch.feed, fetch.fetched_at, fetch.answer_time);
             }
             start = end;
         }
