@@ -38,13 +38,14 @@ export function StatusBar() {
 }
 
 function State({ summary, server, lost }: { summary: FeedSummary; server: number; lost: boolean }) {
-  const retry = summary.retryAt === null ? null : formatCountdown(summary.retryAt - server)
+  const left = summary.retryAt === null ? null : summary.retryAt - server
+  const retry = left === null ? null : left > 0 ? `tries again in ${formatCountdown(left)}` : 'tries now'
   return (
     <span className={styles.state} data-tone={summary.tone}>
       <i aria-hidden />
       <span className={styles.title}>{summary.title}</span>
       {summary.detail && <em title={summary.detail}>{summary.detail}</em>}
-      {retry && <span className={styles.retry}>tries again in {retry}</span>}
+      {retry && <span className={styles.retry}>{retry}</span>}
       {lost && (
         <button type="button" onClick={retryNow}>
           Try now
@@ -68,7 +69,7 @@ function Announcement({ title, detail }: { title: string; detail: string | null 
 
 function Freshness({ feed, server, tone }: { feed: Feed; server: number; tone: string }) {
   const age = snapshotAge(feed, skyNow())
-  const next = tone === 'ok' || tone === 'warn' ? nextFetch(feed, server) : null
+  const next = tone !== 'bad' ? nextFetch(feed, server) : null
   return (
     <>
       {age !== null && (

@@ -34,7 +34,7 @@ export function summarise(feed: Feed, now: { server: number; sky: number; monoto
     case 'ended':
       return { tone: 'idle', title: 'Feed has ended', detail: event.message, retryAt: null }
     case 'waiting':
-      return { tone: 'warn', title: 'Waiting', detail: event.message, retryAt: next }
+      return { tone: 'idle', title: 'Waiting', detail: event.message, retryAt: null }
     case 'late':
       return { tone: 'warn', title: 'Late', detail: event.message, retryAt: null }
     default: {

@@ -1,0 +1,48 @@
+// Browser tests. They run against BASE_URL if it is set, else start CONTRAIL_SERVER (a command that serves on port 8472),
+// else the stand-in server over a synthetic sky. CHROMIUM names the browser.
+import { defineConfig } from '@playwright/test'
+
+const port = 8472
+const given = process.env.BASE_URL
+const command = process.env.CONTRAIL_SERVER
+
+export default defineConfig({
+  testDir: 'tests',
+  outputDir: 'test-results',
+  workers: 1,
+  timeout: 90_000,
+  expect: { timeout: 20_000 },
+  reporter: [['list']],
+  use: {
+    baseURL: given ?? `http://127.0.0.1:${port}`,
+    viewport: { width: 1280, height: 800 },
+    colorScheme: 'dark',
+    trace: 'off',
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: [
+        '--no-sandbox',
+        '--use-gl=angle',
+        '--use-angle=swiftshader',
+        '--enable-unsafe-swiftshader',
+        '--ignore-gpu-blocklist',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    },
+  },
+  ...(given
+    ? {}
+    : {
+        webServer: {
+          command: command ?? 'node dev/mock.mjs',
+          env: { PORT: String(port), COUNT: '3000', INTERVAL: '5' },
+          url: `http://127.0.0.1:${port}/api/v1/status`,
+          timeout: 60_000,
+          reuseExistingServer: false,
+        },
+      }),
+})

@@ -1,0 +1,50 @@
+// What the browser tests share: a page that watches for errors and foreign requests, waiting for the sky, faults.
+import { AxeBuilder } from '@axe-core/playwright'
+import { expect, test as base, type APIRequestContext, type Page } from '@playwright/test'
+
+export interface Watch {
+  /** Uncaught errors, console errors, breaches of the content security policy. */
+  errors: string[]
+  foreign: string[]
+}
+
+export const test = base.extend<{ watch: Watch }>({
+  watch: async ({ page, baseURL }, use) => {
+    const watch: Watch = { errors: [], foreign: [] }
+    const origin = new URL(baseURL ?? '').origin
+    page.on('pageerror', error => watch.errors.push(error.message))
+    page.on('console', message => message.type() === 'error' && watch.errors.push(message.text()))
+    page.on('request', request => {
+      const url = new URL(request.url())
+      if (!['data:', 'blob:'].includes(url.protocol) && url.origin !== origin) watch.foreign.push(request.url())
+    })
+    await use(watch)
+  },
+})
+
+export { expect }
+
+/** Opens a page of the Live map and waits until aircraft are in the list. */
+export async function openLive(page: Page, search = '') {
+  await page.goto(`/live${search}`)
+  await expect(rows(page).first()).toBeVisible({ timeout: 40_000 })
+}
+
+export const rows = (page: Page) => page.getByRole('listbox', { name: 'Aircraft in view' }).getByRole('option')
+
+export async function inView(page: Page): Promise<number> {
+  const text = await page.locator('header:has(h2:text("In view")) b').innerText()
+  return Number(text.replaceAll(',', ''))
+}
+
+/** Puts the stand-in server into a state; skips the test on a server that has no such door. */
+export async function setMode(request: APIRequestContext, mode: string) {
+  const answer = await request.post('/mock', { data: { mode }, failOnStatusCode: false })
+  const known = answer.ok() && (await answer.json().catch(() => null))?.mode === mode
+  base.skip(!known, 'This server has no door for faults; the stand-in server has.')
+}
+
+export async function expectAccessible(page: Page) {
+  const { violations } = await new AxeBuilder({ page }).analyze()
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(node => node.target.join(' ')).join(', ')}`)).toEqual([])
+}
