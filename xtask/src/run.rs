@@ -84,7 +84,13 @@ pub fn test(root: &Path, parts: &[&str]) -> Result<bool> {
         step("web", npm(&web).args(["run", "--silent", "test"]))?;
     }
     if wanted("e2e") {
-        step("browser", npm(&web).args(["run", "--silent", "e2e"]))?;
+        match chromium() {
+            Some(path) => step("browser", npm(&web).args(["run", "--silent", "e2e"]).env("CHROMIUM", path))?,
+            None => {
+                totals.skipped += 1;
+                skips.push("browser: no Chromium found; install one, or name it in CONTRAIL_CHROMIUM".into());
+            }
+        }
     }
     for skip in &skips {
         println!("SKIPPED {skip}");
@@ -101,7 +107,27 @@ fn environment<'a>(command: &'a mut Command, root: &Path, target: &Path) -> &'a 
     if python.is_file() {
         command.env("CONTRAIL_PYTHON", python);
     }
+    // Test binaries of rooms above `model` are linked to libduckdb too, without knowing where it is.
+    let library = root.join(".contrail/duckdb");
+    let variable = if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+    let others = std::env::var_os(variable).unwrap_or_default();
+    let paths = std::iter::once(library).chain(std::env::split_paths(&others).filter(|p| !p.as_os_str().is_empty()));
+    if let Ok(paths) = std::env::join_paths(paths) {
+        command.env(variable, paths);
+    }
     command.env("CONTRAIL_BINARY", target.join("debug/contrail"))
+}
+
+/// The browser that set-up has found or installed.
+fn chromium() -> Option<PathBuf> {
+    let named = std::env::var_os("CONTRAIL_CHROMIUM").map(PathBuf::from);
+    let usual = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let found = usual.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let of_macs = ["Google Chrome", "Chromium"]
+        .map(|name| PathBuf::from(format!("/Applications/{name}.app/Contents/MacOS/{name}")));
+    named.into_iter().chain(found).chain(of_macs).find(|path| path.is_file())
 }
 
 /// Runs a test runner, shows what it says, and reads its totals.
