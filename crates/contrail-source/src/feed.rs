@@ -1,6 +1,8 @@
 //! The seam of the source: a feed, what one fetch brings, how a fetch fails, and how a feed is opened.
 
 pub mod config;
+#[cfg(test)]
+mod conformance;
 pub mod desk;
 pub mod health;
 
@@ -136,7 +138,7 @@ pub enum Cause {
     Timeout { target: String, limit: Duration },
     #[error("{target} cannot be reached or broke off")]
     Unreachable { target: String, source: reqwest::Error },
-    #[error("{target} refuses the credentials ({status}); check client_id and client_secret: {head}")]
+    #[error("{target} refuses access ({status}); check client_id and client_secret: {head}")]
     Unauthorized { target: String, status: u16, head: String },
     #[error("{target} says that the credits are used up{}: {head}", wait_text(*.wait))]
     RateLimited { target: String, wait: Option<Duration>, head: String },

@@ -6,6 +6,7 @@ use std::time::Duration;
 use contrail_types::Micros;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, RequestBuilder, Url};
+use tokio::time::Instant;
 
 use crate::feed::Cause;
 use crate::wire::{BadAnswer, MOST_BYTES, head};
@@ -15,8 +16,9 @@ use crate::wire::{BadAnswer, MOST_BYTES, head};
 pub struct Reply {
     pub status: u16,
     pub body: Vec<u8>,
-    /// The server's own clock.
+    /// The server's own clock when the reply began, and when that was here.
     pub date: Option<Micros>,
+    pub began: Instant,
     pub credits_remaining: Option<u64>,
     pub retry_after: Option<Duration>,
 }
@@ -51,6 +53,7 @@ pub async fn ask(request: RequestBuilder, target: &str, limit: Duration) -> Resu
         let mut reply = Reply {
             status,
             body: Vec::new(),
+            began: Instant::now(),
             date: headers.get("date").and_then(|d| date(d.to_str().ok()?)),
             credits_remaining: number(headers, "x-rate-limit-remaining").map(|n| n as u64),
             retry_after: number(headers, "x-rate-limit-retry-after-seconds")

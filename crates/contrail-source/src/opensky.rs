@@ -101,7 +101,8 @@ impl OpenSkyFeed {
             let reply = http::ask(request, &self.target, self.timeout).await?;
             self.remaining = reply.credits_remaining.or(self.remaining);
             if let Some(date) = reply.date {
-                self.skew = Some((self.desk.context().now() - date) as f64 / 1e6);
+                let here = self.desk.context().now() as f64 / 1e6 - reply.began.elapsed().as_secs_f64();
+                self.skew = Some(here - date as f64 / 1e6);
             }
             match &mut self.tokens {
                 Some(tokens) if reply.status == 401 && !renewed => {

@@ -162,3 +162,54 @@ impl Default for DemoConfig {
         Self { enabled: true, interval: None, seed: 1 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, from_value, json};
+
+    use super::*;
+
+    fn read(table: Value) -> Result<FeedConfig, String> {
+        from_value(table).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_kind_decides_which_keys_there_are() {
+        let good = [
+            (json!({"kind": "opensky"}), Kind::OpenSky),
+            (
+                json!({"kind": "opensky", "interval": "90s", "boxes": [[45, 5.5, 47, 10]], "tier": "feeder"}),
+                Kind::OpenSky,
+            ),
+            (json!({"kind": "readsb", "url": "/run/readsb/aircraft.json", "interval": "500ms"}), Kind::Readsb),
+            (json!({"kind": "replay", "path": "x.ndjson.gz", "speed": 10, "enabled": false}), Kind::Replay),
+            (json!({"kind": "demo", "seed": 7}), Kind::Demo),
+        ];
+        for (table, kind) in good {
+            let config = read(table.clone()).unwrap_or_else(|error| panic!("{table}: {error}"));
+            assert_eq!(config.kind(), kind);
+            assert_eq!(config.enabled(), table["enabled"].as_bool().unwrap_or(true));
+            assert_eq!(config.interval().is_some(), table["interval"].is_string());
+        }
+        let bad = [
+            (json!({"url": "x"}), "missing field `kind`"),
+            (json!({"kind": "radar"}), "unknown variant `radar`"),
+            (json!({"kind": "opensky", "intervall": "5s"}), "unknown field `intervall`"),
+            (json!({"kind": "demo", "url": "x"}), "unknown field `url`"),
+            (json!({"kind": "opensky", "interval": "soon"}), "expected a duration"),
+            (json!({"kind": "opensky", "tier": "gold"}), "unknown variant `gold`"),
+            (json!({"kind": "opensky", "boxes": [[1, 2, 3]]}), "array of length 4"),
+        ];
+        for (table, part) in bad {
+            let error = read(table.clone()).unwrap_err();
+            assert!(error.contains(part), "{table}: {error}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let config = read(json!({"kind": "opensky", "client_id": "me", "client_secret": "hush"})).unwrap();
+        let shown = format!("{config:?}{}", serde_json::to_string(&config).unwrap());
+        assert!(shown.contains("me") && !shown.contains("hush"), "{shown}");
+    }
+}
