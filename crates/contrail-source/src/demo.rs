@@ -2,8 +2,8 @@
 //!
 //! Nothing is simulated step by step: an aircraft's day follows from its key ([`schedule`]), a flight from the day
 //! ([`flight`], of a path and a profile), a row from the flight and from what receivers heard of it ([`reception`]). So
-//! any instant can be asked, in any order, at any speed, and looks the same on every machine (trigonometry is `libm`'s,
-//! chance is hashing).
+//! any instant can be asked, in any order, at any speed, and looks the same on every machine (trigonometry is
+//! [`trig`]'s or `libm`'s, chance is hashing).
 //!
 //! Reading order: [`fleet`], [`schedule`], [`flight`], [`travel`], [`reception`].
 
@@ -25,6 +25,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 mod travel;
+mod trig;
 mod types;
 
 use std::borrow::Cow;
@@ -44,6 +45,7 @@ use flight::Flight;
 pub use flight::Truth;
 use market::Markets;
 use random::unit;
+use reception::Heard;
 use schedule::Slot;
 
 /// How many aircraft a busy answer has.
@@ -96,6 +98,8 @@ struct Memory {
     from: i64,
     to: i64,
     flight: Option<Box<Flight>>,
+    /// Nothing is heard in this time.
+    silent: (i64, i64),
 }
 
 /// The sky.
@@ -141,14 +145,18 @@ impl DemoSky {
 
     fn row(&self, aircraft: &Aircraft, memory: &mut Memory, now: i64) -> Option<DemoState> {
         self.remember(aircraft, memory, now);
-        if let Some(flight) = &memory.flight {
-            // The transponder is off at the stand already, or will be on in a while.
-            let state = reception::state(aircraft, flight, &self.coverage, now);
-            if state.is_some() || now - flight.sortie.start > reception::KEPT {
-                return state;
+        let flight = memory.flight.as_ref()?;
+        if (memory.silent.0..memory.silent.1).contains(&now) {
+            return None;
+        }
+        match reception::state(aircraft, flight, &self.coverage, now) {
+            Heard::State(state) => Some(state),
+            Heard::Nothing => None,
+            Heard::Silence(seconds) => {
+                memory.silent = (now, now + seconds);
+                None
             }
         }
-        None
     }
 
     /// Sees to it that `memory` holds what the aircraft does at `now`. A flight keeps its slot until its last state has
@@ -164,7 +172,8 @@ impl DemoSky {
             (None, None) => ((slot.from + reception::KEPT + 1).min(now), slot.to),
             _ => (slot.from, slot.to),
         };
-        *memory = Memory { from, to, flight: last.map(|sortie| Box::new(Flight::new(aircraft, sortie))) };
+        *memory =
+            Memory { from, to, silent: (0, 0), flight: last.map(|sortie| Box::new(Flight::new(aircraft, sortie))) };
     }
 
     /// The sortie whose last state may still be shown in the pause after it.

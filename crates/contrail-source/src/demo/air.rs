@@ -1,7 +1,9 @@
 //! The air itself: wind by latitude and height, the standard atmosphere, and pressure that is not standard.
 
 use contrail_types::geo::Position;
-use libm::{cos, pow, sin, sincos};
+use libm::pow;
+
+use super::trig::{cos, sin, sincos};
 
 const RAD: f64 = std::f64::consts::PI / 180.0;
 const DAY: f64 = 86_400.0;

@@ -10,7 +10,7 @@ use super::market::{Market, Markets};
 use super::random::{Dice, key};
 use super::site::Place;
 use super::types::{Class, TYPES, Type, index};
-use crate::reference::{Airline, airlines, airport_index, airports};
+use crate::reference::{Airline, airlines, airport_index, airports, country_of};
 
 /// What an aircraft's day looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +39,8 @@ pub struct Aircraft {
     pub base: Place,
     /// ISO2 of the country of registry.
     pub country: &'static str,
+    /// As the API spells that country.
+    pub origin: Option<&'static str>,
     pub market: Market,
 }
 
@@ -140,7 +142,7 @@ impl Builder {
             at_home.entry(a.country).or_default().push((i as u16, a.weight as u32));
         }
         // Of the fleet of a whole world about a third is heard at a time.
-        let scale = aircraft as f64 / 11_300.0;
+        let scale = aircraft as f64 / 10_600.0;
         let (registry, markets) = (Registry::default(), Markets::default());
         Self { seed, scale, registry, markets, aircraft: Vec::new(), at_home }
     }
@@ -230,8 +232,9 @@ impl Builder {
         let Some(kind) = index(code).map(|i| &TYPES[i]) else { return };
         let Some(icao24) = self.registry.address(country, role == Role::Military) else { return };
         let market = self.markets.of(base, role, kind, airline);
+        let origin = country_of(icao24).map(|block| block.country);
         let key = key([self.seed, icao24.get().into(), 0xf1ee7]);
-        self.aircraft.push(Aircraft { key, icao24, role, kind, airline, base, country, market });
+        self.aircraft.push(Aircraft { key, icao24, role, kind, airline, base, country, origin, market });
     }
 }
 

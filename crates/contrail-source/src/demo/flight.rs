@@ -58,7 +58,7 @@ impl Flight {
             Purpose::Rounds => local::rounds(aircraft, &sortie, &mut dice),
         };
         let length = course.profile.end();
-        let emergency = match dice.below(9_000) {
+        let emergency = match dice.below(24_000) {
             0..=2 => Some((7700, dice.between(0.3, 0.8) * length)),
             3..=4 => Some((7600, dice.between(0.3, 0.8) * length)),
             _ => None,

@@ -72,30 +72,31 @@ pub fn allowed(track: f64, target: f64, vfr: bool) -> f64 {
         return levels.into_iter().find(|l| *l <= target).unwrap_or(levels[2]);
     }
     let extra = if vfr { 5.0 } else { 0.0 };
-    let thousand = libm::floor((target - extra) / 10.0) as i64;
+    let thousand = ((target - extra) / 10.0).floor() as i64;
     let fits = thousand.rem_euclid(2) == i64::from(east);
     (if fits { thousand } else { thousand - 1 }) as f64 * 10.0 + extra
 }
 
 /// The first cruising altitude in metres: what the type likes, or the highest that leaves some level flight.
-/// `length` is the way in the air, `need` that of climb and descent for an altitude.
-pub fn first(kind: &Type, track: f64, length: f64, need: impl Fn(f64) -> f64, dice: &mut Dice) -> f64 {
+/// `length` is the way in the air, `need` that of climb and descent for an altitude, `floor` the higher of the airfields.
+pub fn first(kind: &Type, track: f64, length: f64, floor: f64, need: impl Fn(f64) -> f64, dice: &mut Dice) -> f64 {
     let (low, high) = kind.levels;
     let heavy = (length / 1000.0 / kind.range).clamp(0.0, 1.0);
     // Long flights start low and climb as fuel burns off.
     let liked = low + (high - low) * (dice.unit() * (1.0 - 0.6 * heavy) + 0.25 * (1.0 - heavy));
     let vfr = kind.class == Class::Private;
-    let mut target = liked.min(high);
-    while target > 15.0 {
+    let least = floor + if vfr { 450.0 } else { 900.0 };
+    let mut target = liked.min(high).max(least / METRES + 10.0);
+    while target * METRES > least {
         let level = allowed(track, target, vfr) * METRES;
-        if level > 300.0 && need(level) < length * 0.84 {
+        if level > least && need(level) < length * 0.79 {
             return level;
         }
         target -= if vfr { 5.0 } else { 10.0 };
     }
     // A hop: as high as half of it allows.
-    let mut h = 1_500.0;
-    while h > -400.0 && need(h) > length * 0.95 {
+    let mut h = floor + 1_500.0;
+    while h > floor + 150.0 && need(h) > length * 0.95 {
         h -= 50.0;
     }
     h
@@ -104,8 +105,8 @@ pub fn first(kind: &Type, track: f64, length: f64, need: impl Fn(f64) -> f64, di
 /// The altitude after `part` (0..1) of a long flight with `level` now.
 pub fn step(kind: &Type, track: f64, level: f64, part: f64) -> f64 {
     let (low, high) = kind.levels;
-    let now = libm::round(level / METRES);
-    let wanted = (low + (high - low) * libm::sqrt(part)).min(high).max(now);
+    let now = (level / METRES).round();
+    let wanted = (low + (high - low) * (part).sqrt()).min(high).max(now);
     let target = if wanted >= now + 20.0 { now + 20.0 } else { now };
     let mut fl = allowed(track, target, false);
     if fl < now {

@@ -121,7 +121,7 @@ impl<'a> Seeker<'a> {
         if self.from == to || chord > most * most {
             return 0.0;
         }
-        let d = 12_742.0 * libm::asin((libm::sqrt(chord) / 2.0).min(1.0));
+        let d = 12_742.0 * libm::asin(((chord).sqrt() / 2.0).min(1.0));
         let (here, there) = (airports()[self.from].country, airports()[to].country);
         if d < self.reach.0 || closed(self.home, there) || closed(here, there) {
             return 0.0;

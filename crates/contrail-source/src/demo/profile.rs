@@ -104,7 +104,7 @@ impl Pen {
     /// From standing to standing: speeds up to `v`, slows down again, at 0.7 m/s².
     pub fn roll(&mut self, distance: f64, v: f64) -> &mut Self {
         let ramp = (v * v / 1.4).min(distance / 2.0);
-        let top = libm::sqrt(ramp * 1.4);
+        let top = (ramp * 1.4).sqrt();
         let h = self.h;
         self.go(ramp, top, h).go(distance - 2.0 * ramp, top, h).go(ramp, 0.0, h)
     }

@@ -3,9 +3,7 @@
 //! Rates are those measured over recorded answers (15 % of rows older than 15 s, positions missing in 1-2 %, ...). A stale
 //! row is not noise: it is the state of an earlier instant, repeated exactly until it is dropped after 300 s.
 
-use contrail_types::geo::longitude;
 use contrail_types::units::{METRES_PER_FOOT, METRES_PER_SECOND_PER_KNOT};
-use libm::{atan2, round, sincos, sqrt};
 
 use super::DemoState;
 use super::air;
@@ -13,37 +11,50 @@ use super::coverage::{Coverage, FAR};
 use super::fleet::{Aircraft, Role};
 use super::flight::{Flight, Truth};
 use super::random::{Dice, key, unit};
+use super::trig::{atan2, degrees, longitude, nearest, sincos};
 use super::types::Class;
-use crate::reference::country_of;
 
 /// A state is dropped when nothing was heard for so many seconds.
 pub const KEPT: i64 = 315;
 
 const RAD: f64 = std::f64::consts::PI / 180.0;
 
-/// The state that a flight shows at `now` (seconds since the epoch); `None` when it is not heard.
-pub fn state(aircraft: &Aircraft, flight: &Flight, coverage: &Coverage, now: i64) -> Option<DemoState> {
+/// What is heard of a flight.
+pub enum Heard {
+    State(DemoState),
+    Nothing,
+    /// Nothing, and nothing will be for so many seconds: it is far from all receivers.
+    Silence(i64),
+}
+
+/// Kilometres a second by which a flight can come nearer to coverage, at most: it moves, and climbs into wider reach.
+const NEARING: f64 = 0.9;
+
+/// The state that a flight shows at `now` (seconds since the epoch).
+pub fn state(aircraft: &Aircraft, flight: &Flight, coverage: &Coverage, now: i64) -> Heard {
     let on = flight.sortie.start;
     let off = on + flight.end() as i64;
     let since = on.max(now - KEPT);
     let mut contact = heard(flight.key, now).min(off);
     contact = outage(flight, contact);
     if contact < since {
-        return None;
+        return Heard::Nothing;
     }
     let mut truth = flight.at((contact - on) as f64);
     let margin = coverage.margin(truth.position, truth.altitude) - quiet(aircraft, &truth);
     if margin < 12.0 {
         if margin < FAR {
-            return None;
+            let wait = if truth.on_ground { 0.0 } else { (FAR - margin) / NEARING };
+            return Heard::Silence(contact - now + wait as i64);
         }
-        contact = covered(aircraft, flight, coverage, contact, since)?;
+        match covered(aircraft, flight, coverage, contact, since) {
+            Some(last) if last >= since => contact = last,
+            _ if truth.on_ground => return Heard::Nothing,
+            _ => return Heard::Silence(contact - now + (-margin / NEARING) as i64),
+        }
         truth = flight.at((contact - on) as f64);
     }
-    if contact < since {
-        return None;
-    }
-    Some(observe(aircraft, flight, truth, contact))
+    Heard::State(observe(aircraft, flight, truth, contact))
 }
 
 /// Coverage looks the same to an aircraft for so many seconds.
@@ -56,11 +67,14 @@ fn covered(aircraft: &Aircraft, flight: &Flight, coverage: &Coverage, contact: i
     let mut last = contact;
     while bin + BIN > since {
         let truth = flight.at((bin - on).max(0) as f64);
-        if coverage.margin(truth.position, truth.altitude) > quiet(aircraft, &truth) {
+        let margin = coverage.margin(truth.position, truth.altitude) - quiet(aircraft, &truth);
+        if margin > 0.0 {
             return Some(last);
         }
-        last = bin - 1;
-        bin -= BIN;
+        // Bins that are too near for it to have been inside need no look.
+        let far = if truth.on_ground { 0.0 } else { -margin / NEARING };
+        bin -= BIN * (1 + (far / BIN as f64) as i64);
+        last = bin + BIN - 1;
     }
     None
 }
@@ -69,11 +83,11 @@ fn covered(aircraft: &Aircraft, flight: &Flight, coverage: &Coverage, contact: i
 fn quiet(aircraft: &Aircraft, truth: &Truth) -> f64 {
     let low = (1.0 - truth.altitude / 1_500.0).clamp(0.0, 1.0);
     // Antennas and heights differ, so reach has no sharp edge.
-    let own = unit([aircraft.key, 0x9a1e7]) * (60.0 + 200.0 * (1.0 - low));
+    let own = unit([aircraft.key, 0x9a1e7]) * (30.0 + 210.0 * (truth.altitude / 8_500.0).clamp(0.0, 1.0));
     own + if truth.on_ground {
         // Half a degree around an airport hears the ground or does not.
-        let (a, b) = (libm::floor(truth.position.latitude * 2.0), libm::floor(truth.position.longitude * 2.0));
-        if unit([a as i64 as u64, b as i64 as u64, 0x6a0]) < 0.35 { 120.0 } else { 2_000.0 }
+        let (a, b) = ((truth.position.latitude * 2.0).floor(), (truth.position.longitude * 2.0).floor());
+        if unit([a as i64 as u64, b as i64 as u64, 0x6a0]) < 0.45 { 120.0 } else { 2_000.0 }
     } else {
         low * 30.0
     }
@@ -81,10 +95,11 @@ fn quiet(aircraft: &Aircraft, truth: &Truth) -> f64 {
 
 /// The last second up to `now` in which a message came through. Most aircraft are heard each second, some each few.
 fn heard(flight: u64, now: i64) -> i64 {
-    let block = now.div_euclid(16) as u64;
-    let begin = block as i64 * 16;
+    let shift = phase(flight, 16);
+    let block = (now + shift).div_euclid(16) as u64;
+    let begin = block as i64 * 16 - shift;
     match unit([flight, block, 0x4ea4d]) {
-        x if x < 0.42 => now,
+        x if x < 0.2 => now,
         x if x < 0.80 => now - (now - begin) % 2,
         x if x < 0.90 => now - (now - begin) % 3,
         x if x < 0.97 => now - (now - begin) % 8,
@@ -92,17 +107,23 @@ fn heard(flight: u64, now: i64) -> i64 {
     }
 }
 
+/// Every flight counts its windows of time from an instant of its own.
+fn phase(flight: u64, width: i64) -> i64 {
+    (flight >> 20) as i64 % width
+}
+
 /// Windows in which a flight may fall silent for a while.
 const WINDOW: i64 = 900;
 
 fn outage(flight: &Flight, contact: i64) -> i64 {
     // A silence that begins late may reach into the next window: the earlier one is asked first.
-    let window = contact.div_euclid(WINDOW);
+    let shift = phase(flight.key, WINDOW);
+    let window = (contact + shift).div_euclid(WINDOW);
     let mut silent = contact;
     for w in [window, window - 1] {
         let mut dice = Dice::new([flight.key, w as u64, 0x0f7]);
         if dice.chance(0.46) {
-            let begin = w * WINDOW + dice.below(WINDOW as usize) as i64;
+            let begin = w * WINDOW - shift + dice.below(WINDOW as usize) as i64;
             let length = if dice.chance(0.62) { dice.between(120.0, 420.0) } else { dice.between(10.0, 120.0) };
             if (begin..begin + length as i64).contains(&silent) {
                 silent = begin;
@@ -113,24 +134,25 @@ fn outage(flight: &Flight, contact: i64) -> i64 {
 }
 
 /// Time of the position that goes with a contact.
-fn position_time(aircraft: &Aircraft, flight: &Flight, contact: i64) -> i64 {
-    let window = contact.div_euclid(600);
+fn position_time(flight: &Flight, contact: i64) -> i64 {
+    let shift = phase(flight.key, 600);
+    let window = (contact + shift).div_euclid(600);
     let mut dice = Dice::new([flight.key, window as u64, 0x905]);
     if dice.chance(0.3) {
-        let begin = window * 600 + dice.below(560) as i64;
+        let begin = window * 600 - shift + dice.below(600) as i64;
         let length = 8.0 + 420.0 * dice.unit() * dice.unit() * dice.unit();
         if (begin..begin + length as i64).contains(&contact) {
             return begin;
         }
     }
     // A few seconds behind, now and then.
-    let block = contact.div_euclid(8) as u64;
+    let shifted = contact + phase(flight.key, 8);
+    let block = shifted.div_euclid(8) as u64;
     let behind = match unit([flight.key, block, 0x906]) {
         x if x < 0.76 => 0,
         x if x < 0.95 => 1,
-        _ => contact.rem_euclid(8),
+        _ => shifted.rem_euclid(8),
     };
-    let _ = aircraft;
     contact - behind
 }
 
@@ -146,14 +168,14 @@ fn forgotten(flight: &Flight, contact: i64) -> Option<i64> {
 
 fn observe(aircraft: &Aircraft, flight: &Flight, truth: Truth, contact: i64) -> DemoState {
     let on = flight.sortie.start;
-    let window = contact.div_euclid(600) as u64;
+    let window = (contact + phase(flight.key, 600)).div_euclid(600) as u64;
     let chance = |what: u64| unit([flight.key, window, what]);
     let old = forgotten(flight, contact);
-    let seen = old.unwrap_or_else(|| position_time(aircraft, flight, contact).max(on));
+    let seen = old.unwrap_or_else(|| position_time(flight, contact).max(on));
     let at = if seen == contact { truth } else { flight.at((seen - on).max(0) as f64) };
     let hidden = chance(0x905e) < 0.0125;
     let source = source(aircraft, flight);
-    let (speed, track) = velocity(aircraft, &truth, source);
+    let (speed, track) = velocity(&truth, source);
     let place = (!hidden).then(|| place(flight, &at, source, seen));
     let baro = (!hidden && (!truth.on_ground || chance(0xba6) < 0.03)).then(|| steps(truth.altitude, 25.0));
     let geo = (baro.is_some() && !truth.on_ground && chance(0x6e0) > 0.009)
@@ -162,7 +184,7 @@ fn observe(aircraft: &Aircraft, flight: &Flight, truth: Truth, contact: i64) -> 
     let mut state = DemoState {
         icao24: aircraft.icao24,
         callsign: callsign(flight),
-        origin_country: country_of(aircraft.icao24).map(|b| b.country),
+        origin_country: aircraft.origin,
         time_position: (!hidden).then_some(seen),
         last_contact: contact,
         longitude: place.map(|p| p.0),
@@ -184,28 +206,26 @@ fn observe(aircraft: &Aircraft, flight: &Flight, truth: Truth, contact: i64) -> 
 
 fn steps(metres: f64, feet: f64) -> f64 {
     let step = feet * METRES_PER_FOOT;
-    round(round(metres / step) * step * 100.0) / 100.0
+    nearest(nearest(metres / step) * step * 100.0) / 100.0
 }
 
 /// Whole knots east and north, as ADS-B carries them; taxiing aircraft send speed in steps and track in 128ths of a turn.
-fn velocity(aircraft: &Aircraft, truth: &Truth, source: i32) -> (f64, f64) {
-    let cents = |x: f64| round(x * 100.0) / 100.0;
+fn velocity(truth: &Truth, source: i32) -> (f64, f64) {
+    let cents = |x: f64| nearest(x * 100.0) / 100.0;
     if truth.on_ground {
-        let knots = round(truth.speed / METRES_PER_SECOND_PER_KNOT * 4.0) / 4.0;
-        let track = round(truth.track / 2.8125) * 2.8125 % 360.0;
+        let knots = nearest(truth.speed / METRES_PER_SECOND_PER_KNOT * 4.0) / 4.0;
+        let track = nearest(truth.track / 2.8125) * 2.8125 % 360.0;
         return (cents(knots * METRES_PER_SECOND_PER_KNOT), cents(track));
     }
     if source == 3 {
         // FLARM counts tracks from -180 to 180.
-        return (cents(truth.speed), round(longitude(truth.track)));
+        return (cents(truth.speed), nearest(longitude(truth.track)));
     }
     let (s, c) = sincos(truth.track * RAD);
     let knots = truth.speed / METRES_PER_SECOND_PER_KNOT;
-    let (east, north) = (round(knots * s), round(knots * c));
-    let track =
-        if east == 0.0 && north == 0.0 { 0.0 } else { cents(contrail_types::geo::degrees(atan2(east, north) / RAD)) };
-    let _ = aircraft;
-    (cents(sqrt(east * east + north * north) * METRES_PER_SECOND_PER_KNOT), track % 360.0)
+    let (east, north) = (nearest(knots * s), nearest(knots * c));
+    let track = if east == 0.0 && north == 0.0 { 0.0 } else { cents(degrees(atan2(east, north) / RAD)) };
+    (cents((east * east + north * north).sqrt() * METRES_PER_SECOND_PER_KNOT), track % 360.0)
 }
 
 /// Four decimals; multilateration is some tens of metres off.
@@ -213,7 +233,7 @@ fn place(flight: &Flight, truth: &Truth, source: i32, seen: i64) -> (f64, f64) {
     let off = if source == 2 { 3e-4 } else { 0.0 };
     let (a, b) = (unit([flight.key, seen as u64, 0x1a7]) - 0.5, unit([flight.key, seen as u64, 0x104]) - 0.5);
     let at = truth.position;
-    let four = |x: f64| round(x * 1e4) / 1e4;
+    let four = |x: f64| nearest(x * 1e4) / 1e4;
     (longitude(four(at.longitude + a * off)), four(at.latitude + b * off))
 }
 
@@ -225,7 +245,7 @@ fn climb(truth: &Truth, flight: u64, contact: i64) -> f64 {
         x if x < 0.28 => 1.0,
         _ => 0.0,
     };
-    round((round(truth.vertical / step) + tremble) * step * 100.0) / 100.0
+    nearest((nearest(truth.vertical / step) + tremble) * step * 100.0) / 100.0
 }
 
 fn source(aircraft: &Aircraft, flight: &Flight) -> i32 {

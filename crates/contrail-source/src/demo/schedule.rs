@@ -206,11 +206,11 @@ impl Day<'_> {
     }
 
     fn private(&mut self, dice: &mut Dice) {
-        if !dice.chance(if self.aircraft.airline.is_some() { 0.8 } else { 0.5 }) {
+        if !dice.chance(if self.aircraft.airline.is_some() { 0.85 } else { 0.62 }) {
             return;
         }
         let base = self.aircraft.base;
-        let mut start = self.after(dice.between(5.3, 12.5));
+        let mut start = self.after(dice.between(4.4, 12.0));
         for _ in 0..3 {
             let what = dice.unit();
             let more = if what < 0.24 {

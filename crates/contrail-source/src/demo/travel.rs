@@ -1,6 +1,6 @@
 //! A flight from one airfield to another: taxi, take-off, climb, cruise, descent, hold, approach, landing, taxi.
 
-use contrail_types::geo::{degrees, longitude};
+use super::trig::{degrees, longitude};
 
 use super::air::{self, wind};
 use super::fleet::{Aircraft, Role};
@@ -253,8 +253,8 @@ fn profile(plan: Plan, turtle: Turtle, marks: Marks, role: Role) -> Course {
     let path = turtle.finish(false);
     let mut pen = Pen::new(plan.from.ground);
     let light = role == Role::Private;
-    pen.wait(if light { 60.0 } else { dice.between(50.0, 200.0) });
-    pen.roll(marks.hold_short, if light { 5.0 } else { dice.between(4.5, 8.0) });
+    pen.wait(if light { 60.0 } else { dice.between(60.0, 400.0) });
+    pen.roll(marks.hold_short, if light { 5.0 } else { dice.between(3.5, 7.0) });
     pen.wait(dice.between(5.0, if plan.from.site.parallel > 0.0 { 150.0 } else { 40.0 }));
     pen.roll(marks.line_up - marks.hold_short, 6.0).wait(dice.between(5.0, 25.0));
     pen.go(plan.from.roll, kind.lift_off, plan.from.ground);
@@ -266,8 +266,9 @@ fn profile(plan: Plan, turtle: Turtle, marks: Marks, role: Role) -> Course {
     let climb = levels::climb(kind, plan.from.ground, &mut dice, |h| {
         wind(plan.from.site.position, h, plan.start).along(plan.circle.at(0.0).track)
     });
+    let floor = plan.from.ground.max(plan.to.ground);
     let fits = |h: f64| climb_length(&climb, h) + to_go(&plan.approach, h);
-    let top = levels::first(kind, plan.circle.at(plan.circle.length * 0.4).track, flat, fits, &mut dice);
+    let top = levels::first(kind, plan.circle.at(plan.circle.length * 0.4).track, flat, floor, fits, &mut dice);
     let ladder = ladder(&plan, top, &mut dice);
     let last = ladder.last().copied().unwrap_or(top);
     levels::fly_climb(&mut pen, &climb, top);
@@ -277,13 +278,13 @@ fn profile(plan: Plan, turtle: Turtle, marks: Marks, role: Role) -> Course {
     pen.go(plan.to.roll * 0.92, 14.0, plan.to.ground);
     pen.go(marks.exit - pen.now().1, 8.0, plan.to.ground);
     let taxi = path.length - marks.exit;
-    let slow = dice.between(4.5, 7.5);
+    let slow = dice.between(3.8, 7.0);
     pen.go((taxi - 60.0).max(taxi * 0.5), slow, plan.to.ground).go(
         taxi - (taxi - 60.0).max(taxi * 0.5),
         0.0,
         plan.to.ground,
     );
-    pen.wait(if light { 40.0 } else { dice.between(30.0, 120.0) });
+    pen.wait(if light { 40.0 } else { dice.between(30.0, 260.0) });
     Course { path, profile: pen.finish(), air: (lift_off, marks.touchdown) }
 }
 
