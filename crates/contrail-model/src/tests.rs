@@ -3,6 +3,7 @@
 mod explore;
 mod incremental;
 mod marts;
+mod query;
 mod recording;
 mod sample;
 mod units;

@@ -174,7 +174,9 @@ fn judge(objects: &[Object], known: &[String]) -> Result<Named, Failed> {
     if let Some(error) = objects.iter().find(|o| !o.get("error_message").is_empty()) {
         let message = error.get("error_message");
         return Err(match message.contains("Only SELECT statements can be serialized") {
-            true => refused("only a single SELECT (or EXPLAIN, DESCRIBE, SHOW) may run here: nothing can be changed, and a dynamic PIVOT needs its values listed with IN"),
+            true => refused(
+                "only a single SELECT (or EXPLAIN, DESCRIBE, SHOW) may run here: nothing can be changed, and a dynamic PIVOT needs its values listed with IN",
+            ),
             false => Failed { why: Why::Sql, message: message.to_owned() },
         });
     }
@@ -290,7 +292,8 @@ mod tests {
 
     #[test]
     fn objects_of_a_text_are_found_at_any_depth() {
-        let found = objects(r#"{"a":[{"type":"X","n":1,"t":"q\"}{"},{"b":{"type":"Y","z":null}}],"c":"last"}"#).unwrap();
+        let found =
+            objects(r#"{"a":[{"type":"X","n":1,"t":"q\"}{"},{"b":{"type":"Y","z":null}}],"c":"last"}"#).unwrap();
         let seen: Vec<_> = found.iter().map(|o| (o.under.as_str(), o.get("type"), o.get("t"), o.get("c"))).collect();
         assert_eq!(seen, [("a", "X", "q\"}{", ""), ("b", "Y", "", ""), ("a", "", "", ""), ("", "", "", "last")]);
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));

@@ -10,9 +10,11 @@ pub(super) fn limit(data: u64) {
     };
     // SAFETY: ignoring a signal; without this, a write beyond the limit would end the process instead of failing.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-    for (name, outcome) in
-        [("data", set(libc::RLIMIT_DATA, data)), ("file size", set(libc::RLIMIT_FSIZE, 0)), ("core", set(libc::RLIMIT_CORE, 0))]
-    {
+    for (name, outcome) in [
+        ("data", set(libc::RLIMIT_DATA, data)),
+        ("file size", set(libc::RLIMIT_FSIZE, 0)),
+        ("core", set(libc::RLIMIT_CORE, 0)),
+    ] {
         if outcome != 0 {
             eprintln!("query process: no limit on {name}: {}", std::io::Error::last_os_error());
         }
