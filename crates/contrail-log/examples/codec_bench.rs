@@ -17,10 +17,11 @@ const ROUNDS: usize = 50;
 
 /// States that look like a global answer: as many nulls, as long texts.
 fn states() -> RecordBatch {
-    let columns = state::columns().into_iter().map(|column| -> ArrayRef {
-        let some = |i: usize| !column.nullable || !i.is_multiple_of(12);
+    let schema = state::schema();
+    let columns = schema.fields().iter().map(|column| -> ArrayRef {
+        let some = |i: usize| !column.is_nullable() || !i.is_multiple_of(12);
         let number = |i: usize| (i * 2_654_435_761 % 1_000_003) as f64 / 700.0;
-        match (column.name.as_str(), &column.data_type) {
+        match (column.name().as_str(), column.data_type()) {
             ("feed", _) => Arc::new(StringArray::from(vec!["opensky"; ROWS])),
             ("fetch_id", _) => Arc::new(StringArray::from(vec!["01934f2a-7c1e-7d33-9f60-aa55aa55aa55"; ROWS])),
             ("icao24", _) => Arc::new((0..ROWS).map(|i| Some(format!("{:06x}", i * 331))).collect::<StringArray>()),
@@ -44,7 +45,7 @@ fn states() -> RecordBatch {
             (name, kind) => panic!("no sample for {name}: {kind}"),
         }
     });
-    RecordBatch::try_new(state::schema(), columns.collect()).expect("columns fit the schema")
+    RecordBatch::try_new(schema.clone(), columns.collect()).expect("columns fit the schema")
 }
 
 fn say(stage: &str, took: Duration, rows: usize, bytes: usize) {

@@ -3,7 +3,8 @@
 //! [`block`] is how messages stand in a row of the file, [`store`] all that is said to SQLite, [`reader`] and
 //! [`registry`] what is built on it. Calls hand their work to tokio's blocking threads; writers take turns on one
 //! connection, each reader has its own. A batch is synced before it is acknowledged (WAL, synchronous=FULL) and
-//! announced to readers after that.
+//! announced to readers after that. Beside `log.db` stand SQLite's own `-wal` and `-shm`, and `log.db.lock`, which the
+//! owner keeps locked.
 
 mod block;
 mod reader;

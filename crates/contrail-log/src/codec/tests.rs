@@ -353,6 +353,24 @@ async fn a_schema_that_cannot_be_had_is_waited_for() {
 }
 
 #[tokio::test]
+async fn counts_out_of_range_are_dead_letters_too() {
+    let plain = foreign(7, SCHEMA);
+    // All 22 columns that may be null are: a byte each at the end, the twelfth of them the list of sensors.
+    let sensors = plain.len() - 22 + 11;
+    let smallest = [&[0xff; 9][..], &[1]].concat();
+    let largest = [&[0xfe][..], &[0xff; 8], &[1]].concat();
+    for count in [smallest, largest] {
+        for size in [&[][..], &[0], &[2]] {
+            let list = [&[2], &count[..], size].concat();
+            let bad = [&plain[..sensors], &list, &plain[sensors + 1..]].concat();
+            let messages = [&plain, &bad, &plain].iter().map(|v| (None::<&[u8]>, Some(*v))).collect();
+            let decoded = decoded(ours(), &messages).await;
+            assert_eq!((offsets(&decoded.states), offsets(&decoded.dead)), (vec![500, 502], vec![501]));
+        }
+    }
+}
+
+#[tokio::test]
 async fn text_that_is_no_utf8_is_found_among_many() {
     let states = states(0..500);
     let messages = encoded(&states).await;
