@@ -1,7 +1,8 @@
 //! A crash at every named point of writing, committing and upkeep, at each of its passes; then another process opens
 //! the lake, finds it consistent, and finishes the work.
 //!
-//! One test in a binary of its own: crash points are armed for the whole process.
+//! One test in a binary of its own: crash points are armed for the whole process. `CONTRAIL_SOAK=1` takes every pass of
+//! every point instead of the first few.
 
 #[path = "lake/support.rs"]
 #[allow(dead_code)]
@@ -117,9 +118,10 @@ async fn after_a_crash_anywhere_the_table_is_whole_and_the_work_is_finished() {
     let (_, points) = crash::watch(work(&sandbox)).await;
     println!("{} points: {points:?}", points.len());
     assert!(points.len() >= 15, "{points:?}");
+    let passes = if std::env::var_os("CONTRAIL_SOAK").is_some() { u32::MAX } else { 3 };
     let mut crashes = 0;
     for point in points {
-        for nth in 1.. {
+        for nth in 1..=passes {
             std::fs::remove_dir_all(sandbox.folder.path()).unwrap();
             copy(saved.path(), sandbox.folder.path());
             sandbox.clock.set(START + 10 * DAY);

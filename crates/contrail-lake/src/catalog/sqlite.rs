@@ -125,7 +125,8 @@ fn classify(path: &Path, error: rusqlite::Error) -> CatalogError {
     let path = path.display().to_string();
     let code = error.sqlite_error_code();
     let bad_file = matches!(code, Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt));
-    let bad_layout = matches!(code, Some(ErrorCode::Unknown));
+    // Our statements are fixed: one that does not fit the file's tables tells of another program's file.
+    let bad_layout = matches!(error, rusqlite::Error::SqlInputError { .. }) || code == Some(ErrorCode::Unknown);
     if bad_file || bad_layout {
         CatalogError::Corrupt { path, reason: error.to_string() }
     } else {
