@@ -31,6 +31,7 @@ pub trait Node: Send + Sync {
     /// Assets, tables, or one table (a 404 problem when there is no such table).
     async fn catalog(&self, request: api::CatalogRequest) -> Result<api::Catalog, Problem>;
 
-    /// Runs one statement that a user wrote, inside the limits of the query service.
+    /// Runs one statement that a user wrote, inside the limits of the query service. `limit` is the reader's: it reads
+    /// on until it knows whether there is more, then drops the stream.
     async fn sql(&self, request: api::SqlRequest) -> Result<api::SqlAnswer, Problem>;
 }

@@ -41,7 +41,15 @@ pub async fn events(State(shared): State<Shared>, headers: HeaderMap) -> Result<
     Ok(response)
 }
 
-/// A frame by id: 22 bytes an aircraft in columns of integers; immutable, gone after a few more.
+/// A frame by id: the sky in 22 bytes an aircraft, immutable, gone after a few more.
+///
+/// Little-endian. Header of 32 bytes: magic `CTR1`, count u32, time f64 (sky time in seconds since the epoch, at which
+/// ages count), seq u32, flags u32 (bit 0 demo), 8 bytes reserved. Then one column after the other, each padded to 4
+/// bytes, rows ordered by icao24: icao24 u32; latitude i32 and longitude i32 in 1e-7 degrees; altitude i16 in metres
+/// (barometric, else geometric; -32768 unknown); speed u16 in 0.1 m/s; track u16 in 360/65536 degrees; age of the
+/// position u16 in 0.1 s (65535 older); climb i8 in 0.5 m/s; flags u8: bit 0 on ground, bits 1-3 shape (0 jet, 1 heavy,
+/// 2 light, 3 rotor, 4 glider, 5 ground vehicle), bit 4 emergency squawk, bit 5 position computed by multilateration or
+/// radar, bit 6 suspect numbers. Aircraft without a position, or without a contact for 300 s, are left out.
 #[utoipa::path(get, path = "/api/v1/live/frames/{id}", tag = "live",
     params(("id" = String, Path, description = "`<boot id>-<n>` as announced")),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
