@@ -4,15 +4,24 @@
 use contrail_source::wire::Stamp;
 use contrail_source::wire::opensky::{WriteOptions, parse, time_of, write};
 use libfuzzer_sys::fuzz_target;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use uuid::Uuid;
+
+/// What a strict reader sees; it refuses a key that stands there twice.
+#[derive(Deserialize)]
+struct Plain {
+    states: Option<Vec<IgnoredAny>>,
+}
 
 const NOW: i64 = 1_714_311_970_000_000;
 
 fuzz_target!(|body: &[u8]| {
     let stamp = Stamp { feed: "fuzz", fetch_id: Uuid::nil(), fetched_at: NOW };
     let _ = time_of(body);
-    let tree = serde_json::from_slice::<serde_json::Value>(body).ok();
-    let elements = tree.as_ref().and_then(|tree| tree.get("states")?.as_array()).map(Vec::len);
+    // It would also take an array for the object.
+    let plain = body.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice::<Plain>(body).ok()).flatten();
+    let elements = plain.and_then(|plain| plain.states).map(|list| list.len());
     match parse(body, &stamp) {
         Ok(parsed) => {
             if let Some(elements) = elements {
@@ -24,7 +33,7 @@ fuzz_target!(|body: &[u8]| {
             assert_eq!(again.states.num_rows(), parsed.states.num_rows());
             assert!(again.bad_fields.is_empty(), "{:?}", again.bad_fields);
         }
-        // A key that stands there twice is the one thing that JSON allows and an answer may not have.
-        Err(bad) => assert!(elements.is_none() || bad.reason == "states stands there twice", "{bad}"),
+        // Only what a strict reader refuses too may be no answer.
+        Err(bad) => assert!(elements.is_none(), "{bad}"),
     }
 });
