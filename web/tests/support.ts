@@ -48,3 +48,7 @@ export async function expectAccessible(page: Page) {
   const { violations } = await new AxeBuilder({ page }).analyze()
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(node => node.target.join(' ')).join(', ')}`)).toEqual([])
 }
+
+/** The state in the status bar, as seen (its twin is only heard). */
+export const state = (page: Page, name: string) =>
+  page.getByText(name, { exact: true }).and(page.locator(':not([role])'))
