@@ -59,8 +59,8 @@ fn serve(setup: &Setup) -> Result<(), String> {
     for socket in listener.incoming() {
         let Ok(socket) = socket else { continue };
         let (root, scans) = (root.clone(), scans.clone());
-        // As deep a stack as a main thread has: DuckDB parses and binds by recursion.
-        let worker = std::thread::Builder::new().stack_size(8 << 20).spawn(move || {
+        // Twice the stack of a main thread: DuckDB parses and binds by recursion.
+        let worker = std::thread::Builder::new().stack_size(16 << 20).spawn(move || {
             let connection = root.lock().unwrap_or_else(PoisonError::into_inner).try_clone();
             if let Ok(connection) = connection {
                 // A parent that has gone away needs no answer.

@@ -130,10 +130,17 @@ impl Object {
     }
 }
 
+/// What is open while a JSON text is read.
+enum Open {
+    Object(Object),
+    /// Its elements stand under the list's own key.
+    List(String),
+}
+
 /// All objects of a JSON text, flat. No recursion: the depth of a statement is the user's.
 fn objects(json: &str) -> Option<Vec<Object>> {
     let bytes = json.as_bytes();
-    let (mut done, mut open, mut at) = (Vec::new(), Vec::<Option<Object>>::new(), 0);
+    let (mut done, mut open, mut at) = (Vec::new(), Vec::<Open>::new(), 0);
     // The key read last, and the text that may become one.
     let (mut key, mut text): (String, Option<String>) = (String::new(), None);
     while at < bytes.len() {
@@ -148,19 +155,23 @@ fn objects(json: &str) -> Option<Vec<Object>> {
             }
             b':' => key = text.take()?,
             b'{' | b'[' => {
-                let under = std::mem::take(&mut key);
-                open.push((bytes[at] == b'{').then(|| Object { under: under.clone(), fields: Vec::new() }));
-                if bytes[at] == b'[' {
-                    // Elements of a list stand under the list's key.
-                    key = under;
-                }
+                let under = match open.last() {
+                    Some(Open::List(under)) => under.clone(),
+                    _ => std::mem::take(&mut key),
+                };
+                open.push(match bytes[at] {
+                    b'{' => Open::Object(Object { under, fields: Vec::new() }),
+                    _ => Open::List(under),
+                });
             }
             b',' | b'}' | b']' => {
-                if let (Some(value), Some(Some(object))) = (text.take(), open.last_mut()) {
+                if let (Some(value), Some(Open::Object(object))) = (text.take(), open.last_mut()) {
                     object.fields.push((std::mem::take(&mut key), value));
                 }
                 if bytes[at] != b',' {
-                    done.extend(open.pop()?);
+                    if let Open::Object(object) = open.pop()? {
+                        done.push(object);
+                    }
                 }
             }
             _ => {}

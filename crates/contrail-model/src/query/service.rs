@@ -236,10 +236,9 @@ impl Running {
     fn said(&self) -> String {
         let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
         let words = String::from_utf8_lossy(&words);
-        match words.lines().rfind(|l| !l.trim().is_empty()) {
-            Some(line) => format!(": {}", line.trim()),
-            None => String::new(),
-        }
+        let lines: Vec<&str> = words.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        let last = lines[lines.len().saturating_sub(3)..].join("; ");
+        if last.is_empty() { last } else { format!(": {last}") }
     }
 }
 
@@ -334,15 +333,17 @@ impl Rows {
             let (kind, body) = self.receive().await?;
             match kind {
                 Kind::Data => {
+                    if first {
+                        // The decoder tells the columns only once it has seen what follows them.
+                        let schema = arrow::ipc::convert::try_schema_from_ipc_buffer(&body);
+                        self.schema = Arc::new(schema.map_err(|e| QueryError::Ended(e.to_string()))?);
+                    }
                     let mut buffer = Buffer::from_vec(body);
                     let mut found = None;
                     while !buffer.is_empty() {
                         let batch = self.decoder.decode(&mut buffer).map_err(|e| QueryError::Ended(e.to_string()))?;
                         // A frame holds at most one batch.
                         found = found.or(batch);
-                    }
-                    if let Some(schema) = self.decoder.schema().filter(|_| first) {
-                        self.schema = schema;
                     }
                     if found.is_some() || first {
                         return Ok(found);

@@ -390,7 +390,7 @@ async fn limits_of_time_rows_and_bytes() {
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 
     for (rows, expected, cut) in
-        [(10, 10, true), (3999, 3999, true), (4000, 4000, false), (4001, 4000, false), (0, 0, true)]
+        [(10, 10, true), (3999, 3999, true), (4000, 4000, false), (4001, 4000, false), (1, 1, true), (0, 0, true)]
     {
         let limits = Limits { rows, ..Limits::default() };
         let (batches, truncated) = sandbox.all("SELECT * FROM states", limits).await.unwrap();
