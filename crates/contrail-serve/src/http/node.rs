@@ -197,16 +197,20 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Every role runs; else 503 with the names of those that do not.
+/// No role is starting, waiting, stopping or failed; else 503 with the names of those that are. (The query process is
+/// stopped until it is needed.)
 #[utoipa::path(get, path = "/readyz", tag = "node",
     responses((status = 200, body = String, content_type = "text/plain"),
               (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub async fn readyz(State(shared): State<Shared>) -> Result<&'static str, Problem> {
     let roles = shared.app.node.status().await.roles;
-    let not_running: Vec<String> =
-        roles.iter().filter(|r| r.state != "running").map(|r| format!("{} is {}", r.role, r.state)).collect();
-    if not_running.is_empty() {
+    let unready: Vec<String> = roles
+        .iter()
+        .filter(|r| !matches!(r.state.as_str(), "running" | "stopped"))
+        .map(|r| format!("{} is {}", r.role, r.state))
+        .collect();
+    if unready.is_empty() {
         return Ok("ready\n");
     }
-    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not ready", not_running.join(", ")))
+    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not ready", unready.join(", ")))
 }
