@@ -9,7 +9,6 @@ import os
 import sys
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.conversions import from_bytes
@@ -50,6 +49,8 @@ def check_file(table, entry):
         if number in file.value_counts:
             assert file.value_counts[number] == rows.num_rows, column.name
             assert file.null_value_counts[number] == values.null_count, column.name
+            nans = sum(v is not None and v != v for v in values.to_pylist())
+            assert file.nan_value_counts.get(number, 0) == nans, column.name
         if number in file.lower_bounds and rows.num_rows:
             low = from_bytes(column.field_type, file.lower_bounds[number])
             high = from_bytes(column.field_type, file.upper_bounds[number])
@@ -98,10 +99,10 @@ def check_table(table, queued):
 
 
 def check_pruning(table, rows):
-    for column in ("row_id", "icao24", "altitude"):
+    for column in ("row_id", "icao24", "altitude", "longitude", "log_offset"):
         if column not in rows.column_names:
             continue
-        values = sorted(v for v in rows[column].to_pylist() if v is not None)
+        values = sorted(v for v in rows[column].to_pylist() if v is not None and v == v)
         if not values:
             continue
         middle = values[len(values) // 2]

@@ -5,10 +5,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use arrow::array::{
+    ArrayRef, BinaryArray, BooleanArray, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    new_null_array,
+};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
 use contrail_lake::{Change, LakeTable};
 use contrail_types::state::{dead_letters_table, raw_table};
-use contrail_types::time::{DAY, HOUR, MINUTE};
+use contrail_types::time::{DAY, HOUR, MINUTE, ZONE};
 
 use crate::support::{FIRST_HOUR, START, Sandbox, ids, open, rows};
 
@@ -17,6 +24,39 @@ fn python() -> Option<PathBuf> {
     let path = std::env::var_os("CONTRAIL_PYTHON").map_or(default, PathBuf::from);
     let works = Command::new(&path).args(["-c", "import pyiceberg, pyarrow"]).output();
     works.is_ok_and(|output| output.status.success()).then_some(path)
+}
+
+/// Rows with awkward values of every type: NaN, both zeros, long text and bytes, nulls where they may be.
+fn sample(schema: &SchemaRef, rows: usize) -> RecordBatch {
+    let columns = schema.fields().iter().map(|field| {
+        let kept = |row: usize| !field.is_nullable() || row % 7 != 0;
+        let numbers = 0..rows;
+        match field.data_type() {
+            DataType::Utf8 => {
+                let text = |row: usize| kept(row).then(|| "\u{e9}\u{10ffff}x".repeat(row % 9) + &row.to_string());
+                Arc::new(StringArray::from_iter(numbers.map(text))) as ArrayRef
+            }
+            DataType::Binary => {
+                let bytes = |row: usize| kept(row).then(|| vec![if row % 5 == 0 { 0xff } else { row as u8 }; row % 40]);
+                Arc::new(BinaryArray::from_iter(numbers.map(bytes)))
+            }
+            DataType::Timestamp(..) => {
+                let time = |row: usize| kept(row).then(|| START + row as i64 * HOUR / 3);
+                Arc::new(TimestampMicrosecondArray::from_iter(numbers.map(time)).with_timezone(ZONE))
+            }
+            DataType::Float64 => {
+                let odd = [f64::NAN, 0.0, -0.0, -7.25, f64::INFINITY];
+                Arc::new(Float64Array::from_iter(numbers.map(|row| kept(row).then(|| odd[row % odd.len()]))))
+            }
+            DataType::Int32 => Arc::new(Int32Array::from_iter(numbers.map(|row| kept(row).then_some(row as i32 - 50)))),
+            DataType::Int64 => Arc::new(Int64Array::from_iter(numbers.map(|row| kept(row).then_some(row as i64 - 50)))),
+            DataType::Boolean => {
+                Arc::new(BooleanArray::from_iter(numbers.map(|row| kept(row).then_some(row % 2 == 0))))
+            }
+            other => new_null_array(other, rows),
+        }
+    });
+    RecordBatch::try_new(schema.clone(), columns.collect()).unwrap()
 }
 
 fn check(python: &Path, sandbox: &Sandbox, table: &LakeTable, waiting: &[String], more: &[&str]) {
@@ -50,9 +90,13 @@ async fn pyiceberg_reads_and_writes_what_we_write() {
     };
     let sandbox = Sandbox::new();
     let table = sandbox.table().await;
-    // Tables of the real definitions, empty: their schemas have to be understood too.
-    sandbox.lake().ensure(&raw_table()).await.unwrap();
-    sandbox.lake().ensure(&dead_letters_table()).await.unwrap();
+    // The real definitions: every type that we use, hours and days.
+    for def in [raw_table(), dead_letters_table()] {
+        let table = sandbox.lake().ensure(&def).await.unwrap();
+        let files = table.encode(&sample(&table.schema(), 200)).unwrap();
+        assert!(files.len() > 1, "several partitions");
+        table.commit(Change::append(files), open).await.unwrap();
+    }
 
     for n in 0..40 {
         sandbox.clock.set(START + i64::from(n) * MINUTE);
