@@ -276,12 +276,7 @@ fn fence_on(seen: Progress) -> impl Fn(&Version) -> Result<(), FenceFailure> + S
 }
 
 /// The weaker fence of a manual build of `hours` of a table partitioned by hour.
-fn manual_fence_on(
-    seen: &Progress,
-    now: &Version,
-    hours: &BTreeSet<Micros>,
-    read_at: i64,
-) -> Result<(), FenceFailure> {
+fn manual_fence_on(seen: &Progress, now: &Version, hours: &BTreeSet<Micros>, read_at: i64) -> Result<(), FenceFailure> {
     let newest = |hour: Micros| {
         let files = now.files_in(Transform::Hour.value(hour));
         files.map(|file| file.data_sequence_number).max().unwrap_or(0)

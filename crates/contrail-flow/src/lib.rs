@@ -11,3 +11,4 @@ pub mod ledger;
 pub mod pulse;
 pub mod rules;
 pub mod source;
+pub mod verify;

@@ -1,5 +1,7 @@
 //! The source role: fetches from every feed and appends what came to the log, durable before the next fetch.
 
+pub mod history;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +63,9 @@ pub async fn run(source: Source, stop: CancellationToken) -> Result<(), SourceEr
         }
         let feed = contrail_source::open(name, config, source.context.clone(), position)?;
         tasks.spawn(follow(source.clone(), feed, stop.clone()));
+        if let FeedConfig::Demo(demo) = config {
+            tasks.spawn(history::fill(source.clone(), name.clone(), demo.seed, stop.clone()));
+        }
     }
     while let Some(ended) = tasks.join_next().await {
         ended??;

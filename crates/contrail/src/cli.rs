@@ -66,9 +66,6 @@ pub enum Command {
     },
     /// Says whether this machine and configuration can run Contrail, and what to do if not
     Doctor,
-    /// The process in which users' statements run; started by the node itself
-    #[command(hide = true)]
-    Query,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -194,7 +191,8 @@ mod tests {
 
     #[test]
     fn global_flags_may_stand_behind_the_subcommand() {
-        let cli = Cli::try_parse_from(["contrail", "up", "--demo", "--data-dir", "d", "--set", "a.b=1", "-vv"]).unwrap();
+        let cli =
+            Cli::try_parse_from(["contrail", "up", "--demo", "--data-dir", "d", "--set", "a.b=1", "-vv"]).unwrap();
         assert_eq!((cli.global.set.len(), cli.global.verbose), (1, 2));
         assert!(Cli::try_parse_from(["contrail", "sky", "--step"]).is_err(), "--step needs a recording");
     }

@@ -12,63 +12,50 @@ use contrail_kit::Clock;
 use contrail_lake::{Lake, LakeOptions, LakeTable, SqliteCatalog};
 use contrail_log::{EmbeddedLog, Log, Registry, embedded};
 use contrail_model::engine::EngineOptions;
-use contrail_model::{Engine, Project};
+use contrail_model::{Engine, Kind, Project};
 
 use crate::config::Config;
 
 /// The namespace of all tables.
 pub const NAMESPACE: &str = "aviation";
 
-/// What the roles share. Cheap to clone, but for the folder, which is held by whoever opened the line.
+/// The lake and its models: all that reading needs. May be opened beside a running node.
 #[derive(Clone)]
-pub struct Line {
+pub struct House {
     pub config: Arc<Config>,
-    pub log: Arc<dyn Log>,
-    pub registry: Arc<dyn Registry>,
     pub lake: Lake,
     pub raw: LakeTable,
     pub dead: LakeTable,
     pub project: Arc<Project>,
-    pub engine: Engine,
-    pub ledger: Ledger,
-    pub pulse: Pulse,
+    /// What the builder of this process holds that is not in the lake yet.
     pub fresh: Fresh,
     pub clock: Clock,
     /// Folder of all table files.
     pub warehouse: PathBuf,
 }
 
-impl Line {
-    pub async fn open(config: Arc<Config>, folder: &DataDir) -> Result<Self> {
+impl House {
+    /// Opens the lake of a data folder that is there already.
+    pub async fn visit(config: Arc<Config>) -> Result<Self> {
+        let folder = std::fs::canonicalize(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+        if !folder.join("catalog.db").exists() && config.lake.catalog.uri.is_none() {
+            anyhow::bail!(crate::exit::Usage(format!(
+                "{} holds no lake yet: run `contrail up` first, or name the right folder with --data-dir",
+                folder.display()
+            )));
+        }
+        Self::open(config, &folder).await
+    }
+
+    async fn open(config: Arc<Config>, folder: &Path) -> Result<Self> {
         let clock = Clock::system();
-        let options = embedded::Options {
-            keep: config.log.retention,
-            limit: config.log.limit_bytes.get(),
-            clock: clock.clone(),
-            ..embedded::Options::default()
-        };
-        let log = EmbeddedLog::open(folder.file("log.db"), options).await?;
-        let registry: Arc<dyn Registry> = Arc::new(log.registry());
-        let lake = lake(&config, folder.path(), clock.clone())?;
+        let catalog = config.lake.catalog.uri.clone().unwrap_or_else(|| folder.join("catalog.db"));
+        let warehouse = config.lake.warehouse.clone().unwrap_or_else(|| folder.join("warehouse"));
+        let options = LakeOptions { namespace: NAMESPACE.into(), warehouse: warehouse.clone(), queue: catalog.clone() };
+        let lake = Lake::open(Arc::new(SqliteCatalog::open(&catalog)?), options, clock.clone())?;
         let (raw, dead) = raw_tables(&lake).await?;
         let project = Arc::new(Project::embedded());
-        let options = EngineOptions { memory: config.engine.memory.get(), threads: config.engine.threads };
-        let engine = Engine::open(&folder.file("analytics.duckdb"), project.clone(), &options)?;
-        Ok(Self {
-            log: Arc::new(log),
-            registry,
-            lake,
-            raw,
-            dead,
-            project,
-            engine,
-            ledger: Ledger::open(&folder.file("runs.db"))?,
-            pulse: Pulse::default(),
-            fresh: Fresh::default(),
-            warehouse: warehouse(&config, folder.path()),
-            config,
-            clock,
-        })
+        Ok(Self { config, lake, raw, dead, project, fresh: Fresh::default(), clock, warehouse })
     }
 
     /// The table of that name: a raw one, or a model's.
@@ -76,23 +63,45 @@ impl Line {
         if let Some(raw) = [&self.raw, &self.dead].into_iter().find(|table| table.name() == name) {
             return Ok(raw.clone());
         }
-        let model = self.project.get(name).filter(|model| model.kind != contrail_model::Kind::View);
+        let model = self.project.get(name).filter(|model| model.kind != Kind::View);
         let model = model.with_context(|| format!("there is no table {name}; `contrail tables` lists them"))?;
         Ok(self.lake.ensure(&model.def).await?)
     }
+
+    /// An engine that leaves nothing behind.
+    pub fn engine(&self) -> Result<Engine> {
+        Ok(Engine::in_memory(self.project.clone(), &self.engine_options())?)
+    }
+
+    fn engine_options(&self) -> EngineOptions {
+        EngineOptions { memory: self.config.engine.memory.get(), threads: self.config.engine.threads }
+    }
 }
 
-/// The lake of a data folder.
-pub fn lake(config: &Config, folder: &Path, clock: Clock) -> Result<Lake> {
-    let catalog = config.lake.catalog.uri.clone().unwrap_or_else(|| folder.join("catalog.db"));
-    let options = LakeOptions {
-        namespace: NAMESPACE.into(),
-        warehouse: warehouse(config, folder),
-        queue: catalog.clone(),
-    };
-    Ok(Lake::open(Arc::new(SqliteCatalog::open(&catalog)?), options, clock)?)
+/// What the roles share. Cheap to clone, but for the folder, which is held by whoever opened the line.
+#[derive(Clone)]
+pub struct Line {
+    pub house: House,
+    pub log: Arc<dyn Log>,
+    pub registry: Arc<dyn Registry>,
+    pub engine: Engine,
+    pub ledger: Ledger,
+    pub pulse: Pulse,
 }
 
-fn warehouse(config: &Config, folder: &Path) -> PathBuf {
-    config.lake.warehouse.clone().unwrap_or_else(|| folder.join("warehouse"))
+impl Line {
+    pub async fn open(config: Arc<Config>, folder: &DataDir) -> Result<Self> {
+        let house = House::open(config.clone(), folder.path()).await?;
+        let options = embedded::Options {
+            keep: config.log.retention,
+            limit: config.log.limit_bytes.get(),
+            clock: house.clock.clone(),
+            ..embedded::Options::default()
+        };
+        let log = EmbeddedLog::open(folder.file("log.db"), options).await?;
+        let registry: Arc<dyn Registry> = Arc::new(log.registry());
+        let engine = Engine::open(&folder.file("analytics.duckdb"), house.project.clone(), &house.engine_options())?;
+        let ledger = Ledger::open(&folder.file("runs.db"))?;
+        Ok(Self { house, log: Arc::new(log), registry, engine, ledger, pulse: Pulse::default() })
+    }
 }

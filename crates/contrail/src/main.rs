@@ -1,15 +1,24 @@
 //! Contrail: the live sky of the OpenSky Network as a lakehouse that its user owns.
 
+mod build;
 mod cli;
+mod client;
 mod config;
+mod doctor;
 mod exit;
 mod line;
 mod node;
+#[cfg(test)]
+mod pages;
+mod show;
 mod signals;
+mod sky;
+mod sql;
 mod tables;
 mod tail;
 mod telemetry;
 mod up;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -33,9 +42,13 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<()> {
     const ALL: [Role; 4] = [Role::Source, Role::Land, Role::Build, Role::Serve];
     let folder = cli.global.data_dir.as_ref().map(|folder| folder.display().to_string());
-    let sources = config::Sources::of_process(cli.global.config.clone(), cli.global.set.clone())
-        .flag("--data-dir", "data_dir", folder);
-    let (mut config, _origins) = config::load(&sources)?;
+    let sources = config::Sources::of_process(cli.global.config.clone(), cli.global.set.clone()).flag(
+        "--data-dir",
+        "data_dir",
+        folder,
+    );
+    let (mut config, origins) = config::load(&sources)?;
+    let json = cli.global.json;
     telemetry::start(&config.telemetry.log, cli.global.verbose);
     match cli.command {
         Command::Up(flags) => {
@@ -44,6 +57,35 @@ async fn run(cli: Cli) -> Result<()> {
             }
             up::run(config, &flags, &ALL).await
         }
-        _ => anyhow::bail!("not yet"),
+        Command::Run { mut roles } => {
+            roles.sort();
+            roles.dedup();
+            let flags = cli::Up { demo: false, open: false, accept_gap: false, new_stream: false };
+            up::run(config, &flags, &roles).await
+        }
+        Command::Sky(asked) => sky::run(asked).await,
+        Command::Sql(asked) => sql::run(config, asked, json).await,
+        Command::Build(asked) => build::run(config, asked).await,
+        Command::Assets => show::assets(config, json).await,
+        Command::Tables { command } => show::tables(config, command, json).await,
+        Command::Verify => verify::run(config, json).await,
+        Command::Config { command: cli::Config::Show } if json => show::print_json(&origins.shown()),
+        Command::Config { command: cli::Config::Show } => {
+            print!("{}", origins.text());
+            Ok(())
+        }
+        Command::Config { command: cli::Config::Check } => {
+            println!("the configuration is good");
+            Ok(())
+        }
+        Command::Doctor => {
+            let findings = doctor::examine(&config).await;
+            if json {
+                show::print_json(&findings)?;
+            } else {
+                print!("{}", doctor::text(&findings));
+            }
+            if doctor::healthy(&findings) { Ok(()) } else { anyhow::bail!("something stands in the way, see above") }
+        }
     }
 }

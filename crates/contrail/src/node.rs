@@ -59,11 +59,8 @@ impl Node for LineNode {
                 let with_cells = !filters.phase.is_empty();
                 let sources = self.sources(move |hour| (before..to).contains(&hour), with_cells).await?;
                 let (engine, now, covered) = (self.line.engine.clone(), self.now(), self.covered_from().await?);
-                let told = api::Filters {
-                    from: Some(api::Time(filters.from)),
-                    to: Some(api::Time(filters.to)),
-                    ..asked
-                };
+                let told =
+                    api::Filters { from: Some(api::Time(filters.from)), to: Some(api::Time(filters.to)), ..asked };
                 let figures = run(move || {
                     let figures = explore::explore(&engine, &sources, &filters, covered, &now)?;
                     // The API writes instants as text.
@@ -93,7 +90,7 @@ impl Node for LineNode {
     }
 
     async fn timeline(&self, hours: u32) -> Result<api::Timeline, Problem> {
-        let to = self.live.sky_time().unwrap_or_else(|| self.line.clock.now());
+        let to = self.live.sky_time().unwrap_or_else(|| self.line.house.clock.now());
         let from = to - Micros::from(hours.clamp(1, 24 * 31)) * HOUR;
         let sources = self.sources(move |hour| hour + HOUR > from && hour <= to, true).await?;
         let engine = self.line.engine.clone();
@@ -105,7 +102,7 @@ impl Node for LineNode {
     }
 
     async fn sql(&self, request: api::SqlRequest) -> Result<api::SqlAnswer, Problem> {
-        let configured = &self.line.config.query;
+        let configured = &self.line.house.config.query;
         let most = configured.rows.max(100_000);
         let rows = request.limit.map_or(configured.rows, |limit| limit as u64).min(most);
         let limits = Limits { rows, time: configured.timeout, ..Limits::default() };
@@ -137,7 +134,7 @@ impl LineNode {
     }
 
     async fn fold(&self, name: &str, wanted: impl Fn(Micros) -> bool + Send + Sync) -> Result<Input, Problem> {
-        match self.line.fresh.get(name) {
+        match self.line.house.fresh.get(name) {
             Some((table, memory)) => fold::rows(&table, &memory, wanted).await.map_err(problem),
             // The builder has not opened it yet: there is nothing to show, which is not an error.
             None => Ok(Input::default()),
@@ -146,7 +143,7 @@ impl LineNode {
 
     /// The files of `states` that can hold rows of an aircraft in `from..to`, and what keeps them.
     async fn states(&self, icao24: Icao24, from: Micros, to: Micros) -> Result<(Input, contrail_lake::Pin), Problem> {
-        let table = self.line.table("states").await.map_err(|e| Problem::internal(e.to_string()))?;
+        let table = self.line.house.table("states").await.map_err(|e| Problem::internal(e.to_string()))?;
         let version = table.load().await.map_err(problem)?;
         let (first, last) = (Transform::Hour.value(from), Transform::Hour.value(to));
         let address = icao24.to_string();
@@ -164,7 +161,7 @@ impl LineNode {
 
     /// Whole hours; the last day where nothing is asked for.
     fn filters(&self, asked: api::Filters) -> Result<Filters, Problem> {
-        let now = self.live.sky_time().unwrap_or_else(|| self.line.clock.now());
+        let now = self.live.sky_time().unwrap_or_else(|| self.line.house.clock.now());
         let to = asked.to.map_or(now, |time| time.0);
         let from = asked.from.map_or(to - DAY, |time| time.0);
         if from >= to {
@@ -193,7 +190,7 @@ impl LineNode {
 
     /// The first hour that the folds hold.
     async fn covered_from(&self) -> Result<Option<Micros>, Problem> {
-        let Some((table, memory)) = self.line.fresh.get("aircraft_hours") else { return Ok(None) };
+        let Some((table, memory)) = self.line.house.fresh.get("aircraft_hours") else { return Ok(None) };
         let version = table.load().await.map_err(problem)?;
         let files = version.live_files().filter(|f| f.records > 0).filter_map(|f| f.partition);
         let landed = files.map(|hour| Micros::from(hour) * HOUR).min();

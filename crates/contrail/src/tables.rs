@@ -8,33 +8,33 @@ use contrail_serve::LiveSky;
 use contrail_serve::live::StateFilter;
 use contrail_types::{TableDef, state};
 
-use crate::line::Line;
+use crate::line::House;
 
-/// [`Tables`] over a line; `live` where there is a live sky.
+/// [`Tables`] over the lake; `live` where there is a live sky.
 pub struct LakeTables {
-    pub line: Line,
+    pub house: House,
     pub live: Option<LiveSky>,
 }
 
 #[async_trait]
 impl Tables for LakeTables {
     fn names(&self) -> Vec<TableDef> {
-        let models = self.line.project.models.iter().map(|model| model.def.clone());
+        let models = self.house.project.models.iter().map(|model| model.def.clone());
         [state::raw_table(), state::dead_letters_table()].into_iter().chain(models).collect()
     }
 
     async fn plan(&self, name: &str) -> Result<Plan, String> {
         let say = |error: &dyn std::error::Error| contrail_kit::class::chain(error);
-        if let Some((table, memory)) = self.line.fresh.get(name) {
+        if let Some((table, memory)) = self.house.fresh.get(name) {
             let input = fold::rows(&table, &memory, |_| true).await.map_err(|e| say(&e))?;
             let pin = table.pin(input.files.iter().map(|path| path.display().to_string()));
             return Ok(Plan { input, pin: Box::new(pin) });
         }
-        if self.line.project.get(name).is_some_and(|model| model.kind == Kind::View) {
+        if self.house.project.get(name).is_some_and(|model| model.kind == Kind::View) {
             let live = self.live.as_ref().map(|live| live.states(&StateFilter::default()));
             return Ok(Plan { input: Input::batches(live.into_iter().collect()), pin: Box::new(()) });
         }
-        let table = self.line.table(name).await.map_err(|e| e.to_string())?;
+        let table = self.house.table(name).await.map_err(|e| e.to_string())?;
         let version = table.load().await.map_err(|e| say(&e))?;
         if version.has_foreign_deletes() {
             return Err(format!("{name} holds row-level deletes of another engine; compact it there first"));

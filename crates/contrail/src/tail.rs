@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use contrail_flow::source::history::SUFFIX as HISTORY;
 use contrail_kit::class::chain;
 use contrail_kit::{Class, Classified};
 use contrail_log::{CodecError, Decoder, LogError, LogReader, Offsets};
@@ -16,8 +17,6 @@ use crate::line::Line;
 const BACK: i64 = 5 * MINUTE;
 const ROWS: usize = 50_000;
 const WAIT: Duration = Duration::from_millis(500);
-/// Feeds whose rows are history, not news.
-pub const HISTORY: &str = "-history";
 
 #[derive(Debug, thiserror::Error)]
 pub enum TailError {
@@ -46,7 +45,7 @@ impl Classified for TailError {
 
 /// Folds the log's tail into `live` until `stop`.
 pub async fn follow(line: Line, live: LiveSky, stop: CancellationToken) -> Result<(), TailError> {
-    let from = line.log.offsets_at(line.clock.now() - BACK).await?;
+    let from = line.log.offsets_at(line.house.clock.now() - BACK).await?;
     let ends = line.log.bounds().await?.ends();
     let mut reader = line.log.reader(from).await?;
     let mut decoder = Decoder::new(line.registry.clone());
@@ -74,7 +73,7 @@ async fn next(
     let Some(chunk) = reader.next(ROWS, WAIT).await? else { return Ok(decoder) };
     let caught_up = ends.get(&chunk.partition).is_none_or(|end| chunk.next_offset() >= *end);
     decoder.prepare(&chunk).await?;
-    let now = line.clock.now();
+    let now = line.house.clock.now();
     let (decoder, states) = tokio::task::spawn_blocking(move || {
         let states = decoder.decode(&chunk, now).map(|decoded| decoded.states);
         (decoder, states)

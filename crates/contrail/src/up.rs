@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::cli::{self, Role};
 use crate::config::Config;
-use crate::line::Line;
+use crate::line::{House, Line};
 use crate::node::{LineNode, identify, status};
 use crate::tables::LakeTables;
 use crate::tail;
@@ -35,7 +35,8 @@ const NOTE: Duration = Duration::from_millis(500);
 
 /// Runs roles until the first Ctrl-C has been followed to its end, or a role fails for good.
 pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> {
-    let demo = flags.demo || config.enabled_feeds().all(|(_, feed)| matches!(feed, contrail_source::FeedConfig::Demo(_)));
+    let demo =
+        flags.demo || config.enabled_feeds().all(|(_, feed)| matches!(feed, contrail_source::FeedConfig::Demo(_)));
     // The port before the folder: a taken port should cost nothing.
     let listener = match roles.contains(&Role::Serve) {
         true => Some(listen(config.serve.http.listen).await?),
@@ -43,7 +44,7 @@ pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> 
     };
     let folder = DataDir::open(&config.data_dir)?;
     let line = Line::open(Arc::new(config), &folder).await?;
-    let mut supervisor = Supervisor::new(line.clock.clone());
+    let mut supervisor = Supervisor::new(line.house.clock.clone());
     let (landed, landed_seen) = watch::channel(0);
     for role in roles {
         match role {
@@ -56,12 +57,12 @@ pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> 
     let mut address = None;
     if let Some(listener) = listener {
         let at = listener.local_addr()?;
-        let token = token(&line.config, at);
+        let token = token(&line.house.config, at);
         let secret = token.as_ref().map(|t| t.reveal().to_owned()).unwrap_or_default();
         let url = format!("http://{at}");
         folder.announce(&NodeAddress { pid: std::process::id(), url: url.clone(), token: secret.clone() })?;
         address = Some(match token {
-            Some(_) if line.config.serve.http.token.is_none() => format!("{url}/?token={secret}"),
+            Some(_) if line.house.config.serve.http.token.is_none() => format!("{url}/?token={secret}"),
             _ => url,
         });
         start_serve(&mut supervisor, &line, listener, token, demo);
@@ -106,8 +107,8 @@ fn start_source(supervisor: &mut Supervisor, line: &Line) {
     let source = Source {
         log: line.log.clone(),
         registry: line.registry.clone(),
-        feeds: line.config.feed.clone(),
-        context: FeedContext::new(line.clock.clone()),
+        feeds: line.house.config.feed.clone(),
+        context: FeedContext::new(line.house.clock.clone()),
         ledger: line.ledger.clone(),
         pulse: line.pulse.clone(),
     };
@@ -115,16 +116,16 @@ fn start_source(supervisor: &mut Supervisor, line: &Line) {
 }
 
 fn start_land(supervisor: &mut Supervisor, line: &Line, flags: &cli::Up, landed: watch::Sender<u64>) {
-    let commit = &line.config.land.commit;
+    let commit = &line.house.config.land.commit;
     let land = Land {
         log: line.log.clone(),
         registry: line.registry.clone(),
-        raw: line.raw.clone(),
-        dead: line.dead.clone(),
+        raw: line.house.raw.clone(),
+        dead: line.house.dead.clone(),
         policy: CommitPolicy { interval: commit.interval, rows: commit.rows, bytes: commit.bytes.get() as usize },
         accept_gap: flags.accept_gap,
         new_stream: flags.new_stream,
-        clock: line.clock.clone(),
+        clock: line.house.clock.clone(),
         pulse: line.pulse.clone(),
         landed,
     };
@@ -139,25 +140,25 @@ fn start_build(supervisor: &mut Supervisor, line: &Line, folder: &DataDir, lande
 /// What a builder works with, for the role and for `contrail build`.
 pub fn builder_parts(line: &Line, folder: &DataDir, landed: watch::Receiver<u64>) -> Build {
     Build {
-        lake: line.lake.clone(),
-        raw: line.raw.clone(),
+        lake: line.house.lake.clone(),
+        raw: line.house.raw.clone(),
         engine: line.engine.clone(),
-        project: line.project.clone(),
-        publish_interval: line.config.build.publish_interval,
+        project: line.house.project.clone(),
+        publish_interval: line.house.config.build.publish_interval,
         marts: folder.file("marts"),
-        clock: line.clock.clone(),
+        clock: line.house.clock.clone(),
         ledger: line.ledger.clone(),
         pulse: line.pulse.clone(),
         landed,
-        fresh: line.fresh.clone(),
+        fresh: line.house.fresh.clone(),
     }
 }
 
 fn start_serve(supervisor: &mut Supervisor, line: &Line, listener: TcpListener, token: Option<Secret>, demo: bool) {
     let boot_id = Uuid::new_v4().simple().to_string()[..8].to_owned();
-    let live = LiveSky::new(boot_id, line.clock.clone(), identify());
-    let query = query_service(line, Some(live.clone()));
-    let http = &line.config.serve.http;
+    let live = LiveSky::new(boot_id, line.house.clock.clone(), identify());
+    let query = query_service(&line.house, Some(live.clone()));
+    let http = &line.house.config.serve.http;
     let node = LineNode { line: line.clone(), live: live.clone(), board: supervisor.board(), query, demo };
     let app = App {
         node: Arc::new(node),
@@ -197,19 +198,16 @@ async fn serve(
     };
     let tail = tail::follow(line, live, stop.clone());
     let http = http::serve(listener, app, stop);
-    let (tail, http, ()) = tokio::join!(
-        async { tail.await.map_err(BoxError::from) },
-        async { http.await.map_err(BoxError::from) },
-        news
-    );
+    let (tail, http, ()) =
+        tokio::join!(async { tail.await.map_err(BoxError::from) }, async { http.await.map_err(BoxError::from) }, news);
     tail.and(http)
 }
 
 /// The service for statements that users write.
-pub fn query_service(line: &Line, live: Option<LiveSky>) -> QueryService {
-    let config = &line.config.query;
+pub fn query_service(house: &House, live: Option<LiveSky>) -> QueryService {
+    let config = &house.config.query;
     let options = QueryOptions {
-        folders: vec![line.warehouse.clone()],
+        folders: vec![house.warehouse.clone()],
         process_memory: config.process_memory.get(),
         memory: config.memory.get(),
         threads: config.threads,
@@ -217,7 +215,7 @@ pub fn query_service(line: &Line, live: Option<LiveSky>) -> QueryService {
         idle: config.idle,
         ..QueryOptions::default()
     };
-    QueryService::new(options, Arc::new(LakeTables { line: line.clone(), live }))
+    QueryService::new(options, Arc::new(LakeTables { house: house.clone(), live }))
 }
 
 async fn boxed<E: Classified>(role: impl Future<Output = Result<(), E>>) -> Result<(), BoxError> {

@@ -164,8 +164,7 @@ impl Append {
         for hour in beaten.into_iter().filter(|hour| !held.contains(hour)) {
             rewritten.insert(hour, self.merged(own, hour, &by_hour(&rows, |h| h == hour)?).await?);
         }
-        let appended =
-            if rewritten.is_empty() { rows } else { by_hour(&rows, |hour| !rewritten.contains_key(&hour))? };
+        let appended = if rewritten.is_empty() { rows } else { by_hour(&rows, |hour| !rewritten.contains_key(&hour))? };
         Ok(Sorted { appended, rewritten, held })
     }
 
@@ -269,7 +268,8 @@ impl Append {
         self.remember(&sorted.appended, sorted.rewritten.values());
         let appended = Appended { parent: own.snapshot_id(), snapshot: committed.snapshot_id, overwrote };
         // Somebody else's commit may have come between our load and our landing: then ours is not the next after it.
-        let parent = committed.version.metadata().snapshot_by_id(committed.snapshot_id).and_then(|s| s.parent_snapshot_id());
+        let parent =
+            committed.version.metadata().snapshot_by_id(committed.snapshot_id).and_then(|s| s.parent_snapshot_id());
         let appended = Some(Appended { parent, ..appended });
         Ok(Step { version: committed.version, appended, delta: sorted.appended, more })
     }
@@ -375,9 +375,9 @@ fn take(input: &Version, covers: i64) -> (Vec<Arc<LiveFile>>, i64) {
 
 /// The hours of `states` that a raw file may touch, from its bounds.
 fn touched(file: &LiveFile) -> BTreeSet<Micros> {
-    let answers = file.bounds("answer_time").or_else(|| {
-        file.partition.map(|p| (Micros::from(p) * HOUR, (Micros::from(p) + 1) * HOUR - 1))
-    });
+    let answers = file
+        .bounds("answer_time")
+        .or_else(|| file.partition.map(|p| (Micros::from(p) * HOUR, (Micros::from(p) + 1) * HOUR - 1)));
     match (file.bounds("last_contact"), answers) {
         (Some((first, last)), Some((from, to))) => deriving::touched_hours(first..=last, from..=to),
         (None, Some((from, to))) => deriving::touched_hours(Micros::MIN / 2..=Micros::MAX / 2, from..=to),

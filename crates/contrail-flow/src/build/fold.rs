@@ -195,11 +195,7 @@ impl FoldTable {
 }
 
 /// The rows of a fold whose hours `wanted` likes. Memory is asked first: an hour that leaves it is in the lake by then.
-pub async fn rows(
-    table: &LakeTable,
-    memory: &Memory,
-    wanted: impl Fn(Micros) -> bool,
-) -> Result<Input, BuildError> {
+pub async fn rows(table: &LakeTable, memory: &Memory, wanted: impl Fn(Micros) -> bool) -> Result<Input, BuildError> {
     let (held, batch) = {
         let memory = memory.lock().unwrap();
         let held: BTreeSet<Micros> = memory.hours().into_iter().collect();

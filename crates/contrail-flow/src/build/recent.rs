@@ -21,7 +21,8 @@ const WINDOW: Micros = 6 * MINUTE;
 const ROUNDS: u32 = 40;
 
 /// The columns of `states` that say what a row's key and rank are.
-pub const KEY_COLUMNS: [&str; 6] = ["icao24", "last_contact", "fetched_at", "log_stream", "log_partition", "log_offset"];
+pub const KEY_COLUMNS: [&str; 6] =
+    ["icao24", "last_contact", "fetched_at", "log_stream", "log_partition", "log_offset"];
 
 /// Keys and ranks of a batch's rows, by row.
 pub struct Keys<'a> {
@@ -172,7 +173,8 @@ mod tests {
 
     fn rows(rows: &[(&str, Micros, i64)]) -> RecordBatch {
         let times = |f: fn(&(&str, Micros, i64)) -> i64| {
-            Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(f)).with_timezone("+00:00")) as ArrayRef
+            Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(f)).with_timezone("+00:00"))
+                as ArrayRef
         };
         RecordBatch::try_from_iter([
             ("icao24", Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.0))) as ArrayRef),

@@ -27,12 +27,7 @@ pub struct Committer {
 
 impl Committer {
     pub fn new(land: &Land, workshop: &Workshop) -> Self {
-        Self {
-            land: land.clone(),
-            stream: workshop.stream.clone(),
-            settled: workshop.settled().clone(),
-            commits: 0,
-        }
+        Self { land: land.clone(), stream: workshop.stream.clone(), settled: workshop.settled().clone(), commits: 0 }
     }
 
     /// Lands batches that follow one another as one.
@@ -57,7 +52,8 @@ impl Committer {
             Err(error) => return Err(self.explain(error, &work.ranges).await),
         };
         crash::point("land.committed")?;
-        self.report(&landing::offsets(committed.version.properties(), &self.stream)?, work.rows, work.dead_letters).await;
+        self.report(&landing::offsets(committed.version.properties(), &self.stream)?, work.rows, work.dead_letters)
+            .await;
         self.commits += 1;
         if self.commits.is_multiple_of(UPKEEP_EVERY) {
             self.upkeep().await;

@@ -10,29 +10,29 @@ use contrail_serve::{Problem, api::CatalogRequest};
 use contrail_types::{TableDef, Transform};
 
 use super::{LineNode, problem};
-use crate::line::Line;
+use crate::line::House;
 
 pub async fn answer(node: &LineNode, request: CatalogRequest) -> Result<api::Catalog, Problem> {
     Ok(match request {
-        CatalogRequest::Assets => api::Catalog::Assets(assets(&node.line).await?),
+        CatalogRequest::Assets => api::Catalog::Assets(assets(&node.line.house).await?),
         CatalogRequest::Tables => {
             let mut all = Vec::new();
-            for name in node.line.lake.tables().await.map_err(problem)? {
-                all.push(table(&node.line, &name, false).await?);
+            for name in node.line.house.lake.tables().await.map_err(problem)? {
+                all.push(table(&node.line.house, &name, false).await?);
             }
             api::Catalog::Tables(all)
         }
-        CatalogRequest::Table(name) => api::Catalog::Table(Box::new(table(&node.line, &name, true).await?)),
+        CatalogRequest::Table(name) => api::Catalog::Table(Box::new(table(&node.line.house, &name, true).await?)),
     })
 }
 
 /// Every model with what has been made of it.
-pub async fn assets(line: &Line) -> Result<Vec<api::Asset>, Problem> {
+pub async fn assets(house: &House) -> Result<Vec<api::Asset>, Problem> {
     let mut all = Vec::new();
-    for model in &line.project.models {
+    for model in &house.project.models {
         let mut asset = described(model);
         if model.kind != Kind::View {
-            let table = open(line, &model.name).await?;
+            let table = open(house, &model.name).await?;
             let version = table.load().await.map_err(problem)?;
             let progress = Progress::read(version.properties()).unwrap_or_default();
             asset.rows = Some(version.totals().0);
@@ -81,13 +81,13 @@ fn type_name(data_type: &arrow::datatypes::DataType) -> &'static str {
     }
 }
 
-async fn open(line: &Line, name: &str) -> Result<LakeTable, Problem> {
-    line.table(name).await.map_err(|e| Problem::not_found(e.to_string()))
+async fn open(house: &House, name: &str) -> Result<LakeTable, Problem> {
+    house.table(name).await.map_err(|e| Problem::not_found(e.to_string()))
 }
 
 /// One table; `whole` with columns, snapshots and properties.
-pub async fn table(line: &Line, name: &str, whole: bool) -> Result<api::Table, Problem> {
-    let table = open(line, name).await?;
+pub async fn table(house: &House, name: &str, whole: bool) -> Result<api::Table, Problem> {
+    let table = open(house, name).await?;
     let version = table.load().await.map_err(problem)?;
     let def = table.def();
     let (rows, files, bytes) = version.totals();

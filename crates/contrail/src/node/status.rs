@@ -12,7 +12,7 @@ use crate::line::Line;
 pub async fn status(node: &LineNode) -> api::Status {
     let line = &node.line;
     let beats = line.pulse.read();
-    let now = line.clock.now();
+    let now = line.house.clock.now();
     let board = node.board.get();
     let roles = board.iter().map(|(name, state)| {
         let rate = beats.rate(name, now);
@@ -50,7 +50,8 @@ pub async fn status(node: &LineNode) -> api::Status {
 /// One feed, as its health says and as its answers get on.
 pub fn feed(pulse: &FeedPulse, now: i64) -> api::FeedStatus {
     let h = pulse.health.borrow().clone();
-    let overdue = h.next_fetch_at.is_some_and(|at| now > at + 2_000_000 + h.interval.map_or(0, |i| i.as_micros() as i64));
+    let overdue =
+        h.next_fetch_at.is_some_and(|at| now > at + 2_000_000 + h.interval.map_or(0, |i| i.as_micros() as i64));
     let state = match h.state {
         _ if pulse.held_up.is_some() => FeedState::Failed,
         Health::Failed => FeedState::Failed,
@@ -95,9 +96,10 @@ pub fn feed(pulse: &FeedPulse, now: i64) -> api::FeedStatus {
 
 async fn log(line: &Line, beats: &Beats) -> Option<api::LogStatus> {
     let bounds = line.log.bounds().await.ok()?;
-    let lag = bounds.partitions.iter().map(|(partition, held)| {
-        held.end - beats.land.next_offset.get(partition).copied().unwrap_or(held.start)
-    });
+    let lag = bounds
+        .partitions
+        .iter()
+        .map(|(partition, held)| held.end - beats.land.next_offset.get(partition).copied().unwrap_or(held.start));
     Some(api::LogStatus {
         lag_rows: lag.sum(),
         start: bounds.partitions.values().map(|held| held.start).min().unwrap_or(0),
@@ -111,8 +113,8 @@ async fn log(line: &Line, beats: &Beats) -> Option<api::LogStatus> {
 
 async fn lake(line: &Line, beats: &Beats) -> api::LakeStatus {
     let mut tables = Vec::new();
-    for name in line.lake.tables().await.unwrap_or_default() {
-        let Ok(table) = line.table(&name).await else { continue };
+    for name in line.house.lake.tables().await.unwrap_or_default() {
+        let Ok(table) = line.house.table(&name).await else { continue };
         let Ok(version) = table.load().await else { continue };
         let (rows, files, bytes) = version.totals();
         tables.push(api::TableStatus {
@@ -129,7 +131,7 @@ async fn lake(line: &Line, beats: &Beats) -> api::LakeStatus {
 /// What the map shows beside the sky: the feed that is worst off speaks for all.
 pub async fn pulse(line: &Line, demo: bool) -> live::Pulse {
     let beats = line.pulse.read();
-    let now = line.clock.now();
+    let now = line.house.clock.now();
     let feeds: Vec<api::FeedStatus> = beats.feeds.values().map(|f| feed(f, now)).collect();
     let worst = feeds.iter().max_by_key(|f| match f.state {
         FeedState::Failed => 4,

@@ -34,7 +34,7 @@ pub fn start(line: &Line, board: Board, address: Option<String>, stop: Cancellat
         let fill = add();
         while !stop.is_cancelled() {
             let beats = line.pulse.read();
-            let now = line.clock.now();
+            let now = line.house.clock.now();
             for ((name, state), row) in board.get().iter().zip(&rows) {
                 row.set_message(role(name, state, &beats, now));
             }

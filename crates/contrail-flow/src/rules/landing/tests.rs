@@ -112,7 +112,14 @@ fn what_does_not_fit_is_an_error_of_its_own_with_a_way_on() {
 fn a_rollback_by_another_tool_is_noticed() {
     let (properties, log) = (table(&[("a", r#"{"0":7}"#)]), took(&[(0, 0..9)]));
     let ask = |recorded| {
-        start(&Start { stream: "a", log: &log, properties: &properties, recorded, accept_gap: false, new_stream: false })
+        start(&Start {
+            stream: "a",
+            log: &log,
+            properties: &properties,
+            recorded,
+            accept_gap: false,
+            new_stream: false,
+        })
     };
     assert!(ask(Some(r#"{"0":7}"#)).is_ok());
     assert!(ask(None).is_ok(), "the snapshot that said so may have expired");

@@ -1,0 +1,93 @@
+//! `contrail sql`: one statement, asked of the node that runs on the folder, else of the lake itself.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::ipc::reader::StreamReader;
+use contrail_model::query::Limits;
+use parquet::arrow::ArrowWriter;
+
+use crate::cli::{Format, Sql};
+use crate::client::Node;
+use crate::config::Config;
+use crate::exit::Usage;
+use crate::line::House;
+use crate::up::query_service;
+
+pub async fn run(config: Config, asked: Sql, json: bool) -> Result<()> {
+    let mut statement = asked.statement.clone();
+    if statement == "-" {
+        statement.clear();
+        io::stdin().read_to_string(&mut statement).context("cannot read the statement from standard input")?;
+    }
+    let (schema, batches) = match Node::find(&config.data_dir).await {
+        Some(node) => {
+            let bytes = node.sql(&statement, asked.limit).await?.bytes().await?;
+            let reader = StreamReader::try_new(io::Cursor::new(bytes), None)?;
+            (reader.schema(), reader.collect::<Result<Vec<_>, _>>()?)
+        }
+        None => own(config, &statement, asked.limit).await?,
+    };
+    let out: Box<dyn Write + Send> = match &asked.output {
+        Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+        None => Box::new(io::stdout()),
+    };
+    let format = if json && asked.format == Format::Table { Format::Json } else { asked.format };
+    write(out, format, &schema, &batches)
+}
+
+/// Without a node: the lake is opened for this one statement.
+async fn own(config: Config, statement: &str, limit: usize) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let limits = Limits { rows: limit as u64, time: config.query.timeout, ..Limits::default() };
+    let house = House::visit(Arc::new(config)).await?;
+    let service = query_service(&house, None);
+    let mut rows = service.query(statement, limits).await.map_err(|e| Usage(e.to_string()))?;
+    let mut batches = Vec::new();
+    while let Some(batch) = rows.next().await? {
+        batches.push(batch);
+    }
+    if rows.summary().truncated {
+        eprintln!("contrail: only the first {limit} rows; ask for more with --limit");
+    }
+    let schema = rows.schema();
+    service.stop().await;
+    Ok((schema, batches))
+}
+
+fn write(mut out: Box<dyn Write + Send>, format: Format, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<()> {
+    match format {
+        Format::Table => writeln!(out, "{}", arrow::util::pretty::pretty_format_batches(batches)?)?,
+        Format::Json => {
+            let mut writer = arrow::json::ArrayWriter::new(&mut out);
+            writer.write_batches(&batches.iter().collect::<Vec<_>>())?;
+            writer.finish()?;
+            writeln!(out)?;
+        }
+        Format::Csv => {
+            let mut writer = arrow::csv::Writer::new(&mut out);
+            for batch in batches {
+                writer.write(batch)?;
+            }
+        }
+        Format::Parquet => {
+            let mut writer = ArrowWriter::try_new(out, schema.clone(), None)?;
+            for batch in batches {
+                writer.write(batch)?;
+            }
+            writer.close()?;
+            return Ok(());
+        }
+        Format::Arrow => {
+            let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut out, schema)?;
+            for batch in batches {
+                writer.write(batch)?;
+            }
+            writer.finish()?;
+        }
+    }
+    Ok(out.flush()?)
+}
