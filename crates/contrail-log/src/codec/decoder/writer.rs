@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::RecordBatch;
 use arrow_avro::reader::{Decoder, ReaderBuilder};
@@ -180,16 +180,22 @@ fn decoder(id: u32, schema: &str, rows: usize) -> Result<Decoder, String> {
     let build = || {
         let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
         store.set(Fingerprint::Id(id), AvroSchema::new(schema.to_owned()))?;
-        ReaderBuilder::new()
-            .with_writer_schema_store(store)
-            .with_reader_schema(AvroSchema::new(SCHEMA.to_owned()))
-            .with_batch_size(rows)
-            .build_decoder()
+        let builder = ReaderBuilder::new().with_writer_schema_store(store).with_batch_size(rows);
+        // What we have written ourselves needs no resolution: faster to read, and twice as fast to build.
+        let builder =
+            if ours(schema) { builder } else { builder.with_reader_schema(AvroSchema::new(SCHEMA.to_owned())) };
+        builder.build_decoder()
     };
     match catch_unwind(build) {
         Ok(decoder) => decoder.map_err(|e| e.to_string()),
         Err(_) => Err("it cannot be resolved".into()),
     }
+}
+
+/// Whether `schema` is [`SCHEMA`] but for white space.
+fn ours(schema: &str) -> bool {
+    static OURS: LazyLock<Option<String>> = LazyLock::new(|| compat::normal(SCHEMA).ok());
+    schema == SCHEMA || OURS.as_deref() == Some(schema)
 }
 
 /// Whether some array has items that take no bytes: five bytes could then claim 2^62 of them.
