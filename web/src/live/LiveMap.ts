@@ -452,15 +452,17 @@ export class LiveMap {
   }
 }
 
+const CONTROLS_WIDTH = 60
+
 /** Longitudes from California to New Zealand; the Pacific that is left over goes behind the list. */
-const WORLD_WEST = -126
-const WORLD_EAST = 171
+const WORLD_WEST = -130
+const WORLD_EAST = 178
 
 /** The whole inhabited world in the free part of the map; on a phone Europe, since the world would be dust there. */
 function defaultView(container: HTMLElement, padding: PaddingOptions): { center: [number, number]; zoom: number } {
   const { clientWidth: width, clientHeight: height } = container
   if (width <= 760) return { center: [46, 10], zoom: Math.max(2.4, Math.log2(height / 512) + 1.6) }
-  const free = width - (padding.left ?? 0) - 12
+  const free = width - (padding.left ?? 0) - CONTROLS_WIDTH
   const world = (free * 360) / (WORLD_EAST - WORLD_WEST)
   const zoom = Math.max(Math.log2(world / 512), Math.log2(height / 512) + 0.1)
   return { center: [26, (WORLD_WEST + WORLD_EAST) / 2], zoom }

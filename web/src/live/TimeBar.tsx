@@ -56,6 +56,8 @@ function Counts({ timeline, pointed, onPoint }: CountsProps) {
   const zone = useZone()
   const { counts } = timeline
   const most = Math.max(1, ...counts.map(count => count ?? 0)) * 1.04
+  // Before the first count there was nothing to miss; later on a step without data is a gap.
+  const first = counts.findIndex(count => count !== null)
   return (
     <div
       className={styles.counts}
@@ -73,12 +75,20 @@ function Counts({ timeline, pointed, onPoint }: CountsProps) {
         aria-label={sentence(timeline, zone)}
       >
         {counts.map((count, i) => {
-          const tall = count === null ? 3 : Math.max(0.8, (count / most) * HEIGHT)
+          const tall = count === null ? (i < first || first < 0 ? 1 : 3) : Math.max(0.8, (count / most) * HEIGHT)
           return (
             <rect
               // Buckets have no other identity than their place.
               key={`${i}`}
-              className={count === null ? styles.gap : i === pointed ? styles.pointed : styles.count}
+              className={
+                count === null
+                  ? i < first || first < 0
+                    ? styles.before
+                    : styles.gap
+                  : i === pointed
+                    ? styles.pointed
+                    : styles.count
+              }
               x={i + (count === null ? 0 : 0.14)}
               width={count === null ? 1 : 0.72}
               y={HEIGHT - tall}
@@ -140,7 +150,8 @@ function peak({ counts }: Timeline): number | null {
 
 function sentence(timeline: Timeline, zone: Zone): string {
   const most = peak(timeline)
-  const gaps = timeline.counts.filter(count => count === null).length
+  const first = timeline.counts.findIndex(count => count !== null)
+  const gaps = timeline.counts.filter((count, i) => count === null && i > first && first >= 0).length
   const at = most === null ? '' : formatHourMinute(toSeconds(timeline.start) + most * timeline.bucket_s, zone)
   const text =
     most === null ? 'No aircraft counted' : `At most ${formatCount(timeline.counts[most])} aircraft, at ${at}`

@@ -42,7 +42,7 @@ export function summarise(feed: Feed, now: { server: number; sky: number; monoto
       const late = age !== null && event.interval_s !== null && age > LATE_INTERVALS * event.interval_s + GRACE
       return late
         ? { tone: 'warn', title: 'Late', detail: event.message, retryAt: null }
-        : { tone: 'ok', title: 'Streaming', detail: event.message, retryAt: null }
+        : { tone: 'ok', title: 'Streaming', detail: null, retryAt: null }
     }
   }
 }

@@ -13,7 +13,7 @@ import aircraftVertex from './shaders/aircraft.vert.glsl?raw'
 import motion from './shaders/motion.glsl?raw'
 import trailFragment from './shaders/trail.frag.glsl?raw'
 import trailVertex from './shaders/trail.vert.glsl?raw'
-import { iconSize, nearness } from './zoomRules'
+import { cometRadius, iconSize, nearness } from './zoomRules'
 
 const AIRCRAFT: ShaderSource = {
   name: 'aircraft',
@@ -163,6 +163,7 @@ export class SkyLayer implements CustomLayerInterface {
     gl.uniform1f(program.uniform('u_elapsed'), Math.max(0, now - frame.time))
     gl.uniform1f(program.uniform('u_ratio'), ratio)
     gl.uniform1f(program.uniform('u_size'), (iconSize(map.getZoom()) / 2) * ratio)
+    gl.uniform1f(program.uniform('u_comet'), cometRadius(map.getZoom()))
     gl.uniform1f(program.uniform('u_near'), nearness(map.getZoom()))
     gl.uniform1f(program.uniform('u_pulse'), this.pulsing ? 0.5 - 0.5 * Math.cos(now * 3.4) : 0)
     gl.uniform1i(program.uniform('u_hovered'), this.hovered)

@@ -27,6 +27,9 @@ const FASTEST = 250 // m/s
 const EQUATOR = 40_075_016
 const TILE = 512
 
+/** Head of a comet in CSS pixels: small where a continent is a hand's breadth, or lanes run into one another. */
+export const cometRadius = (zoom: number) => 0.9 + 0.35 * Math.min(1, Math.max(0, (zoom - 1.2) / 1.6))
+
 /** Milliseconds until something on the map can have moved by a quarter of a CSS pixel; 16 ms to 1 s. */
 export function repaintInterval(zoom: number): number {
   const pixelsPerSecond = FASTEST / (EQUATOR / (TILE * 2 ** zoom))

@@ -18,6 +18,7 @@ uniform float u_atlas_cells;
 uniform vec3 u_halo;
 uniform float u_halo_alpha;
 uniform float u_ratio;
+uniform float u_comet;     // radius of a comet's head, CSS pixels
 
 out vec4 o_color;
 
@@ -41,7 +42,7 @@ vec2 silhouette() {
 }
 
 float comet() {
-  float radius = 1.12 * u_ratio;
+  float radius = u_comet * u_ratio;
   float head = 1.0 - smoothstep(radius - 0.5, radius + 0.7, length(v_at));
   float along = clamp(-v_at.y / max(v_tail, 1e-3), 0.0, 1.0);          // 0 at the head, 1 at the end of the tail
   float width = mix(radius * 0.85, 0.35, along);
