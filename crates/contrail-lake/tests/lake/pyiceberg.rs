@@ -29,7 +29,7 @@ fn python() -> Option<PathBuf> {
 /// Rows with awkward values of every type: NaN, both zeros, long text and bytes, nulls where they may be.
 fn sample(schema: &SchemaRef, rows: usize) -> RecordBatch {
     let columns = schema.fields().iter().map(|field| {
-        let kept = |row: usize| !field.is_nullable() || row % 7 != 0;
+        let kept = |row: usize| !field.is_nullable() || !row.is_multiple_of(7);
         let numbers = 0..rows;
         match field.data_type() {
             DataType::Utf8 => {
@@ -37,7 +37,9 @@ fn sample(schema: &SchemaRef, rows: usize) -> RecordBatch {
                 Arc::new(StringArray::from_iter(numbers.map(text))) as ArrayRef
             }
             DataType::Binary => {
-                let bytes = |row: usize| kept(row).then(|| vec![if row % 5 == 0 { 0xff } else { row as u8 }; row % 40]);
+                let bytes = |row: usize| {
+                    kept(row).then(|| vec![if row.is_multiple_of(5) { 0xff } else { row as u8 }; row % 40])
+                };
                 Arc::new(BinaryArray::from_iter(numbers.map(bytes)))
             }
             DataType::Timestamp(..) => {
