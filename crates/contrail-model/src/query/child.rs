@@ -143,7 +143,8 @@ fn tables(
         }
         let sql = format!("CREATE TEMP VIEW \"{}\" AS {}", table.name, parts.join(" UNION ALL "));
         if let Err(error) = connection.execute_batch(&sql) {
-            outcome = Err(Failed { why: Why::Sql, message: format!("table {}: {error}", table.name) });
+            let failed = failed(error);
+            outcome = Err(Failed { message: format!("table {}: {}", table.name, failed.message), ..failed });
         }
     }
 }
@@ -230,7 +231,8 @@ fn stream(connection: &Connection, sql: &str, request: &Request, socket: &mut Un
     Ok(Done { rows, truncated })
 }
 
-fn failed(error: duckdb::Error) -> Failed {
+/// Tells a want of memory from everything else that DuckDB may say.
+pub(super) fn failed(error: duckdb::Error) -> Failed {
     let message = error.to_string();
     let memory = ["Out of Memory", "bad allocation", "bad_alloc", "could not allocate", "failed to allocate"];
     let why = if memory.iter().any(|m| message.contains(m)) { Why::Memory } else { Why::Sql };

@@ -80,7 +80,7 @@ pub(super) fn gate(connection: &Connection, sql: &str, known: &[String]) -> Resu
     let (explain, inner) = strip_explain(sql);
     let tree: String = connection
         .query_row("SELECT json_serialize_sql(?::VARCHAR)::VARCHAR", [inner], |row| row.get(0))
-        .map_err(|e| Failed { why: Why::Sql, message: e.to_string() })?;
+        .map_err(super::child::failed)?;
     let objects = objects(&tree).ok_or_else(|| refused("the statement is too involved to be checked"))?;
     let named = judge(&objects, known)?;
     Ok(Passed { sql: format!("{explain}{inner}"), named })
@@ -168,10 +168,10 @@ fn objects(json: &str) -> Option<Vec<Object>> {
                 if let (Some(value), Some(Open::Object(object))) = (text.take(), open.last_mut()) {
                     object.fields.push((std::mem::take(&mut key), value));
                 }
-                if bytes[at] != b',' {
-                    if let Open::Object(object) = open.pop()? {
-                        done.push(object);
-                    }
+                if bytes[at] != b','
+                    && let Open::Object(object) = open.pop()?
+                {
+                    done.push(object);
                 }
             }
             _ => {}

@@ -40,6 +40,8 @@ struct Inner {
     current: AtomicU64,
     started: AtomicU64,
     active: AtomicUsize,
+    /// Number of a child whose memory a statement has used up: DuckDB gives little of it back, so it goes when it can.
+    spent: AtomicU64,
     used: Mutex<Instant>,
 }
 
@@ -77,6 +79,7 @@ impl QueryService {
             current: AtomicU64::new(0),
             started: AtomicU64::new(0),
             active: AtomicUsize::new(0),
+            spent: AtomicU64::new(0),
             used: Mutex::new(Instant::now()),
         }))
     }
@@ -87,9 +90,8 @@ impl QueryService {
         let deadline = started + limits.time;
         let permit = tokio::time::timeout_at(deadline.into(), self.0.permits.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = permit else { return Err(QueryError::Timeout(limits.time)) };
-        let (socket, child) = self.0.connect().await?;
         let mut rows = Rows {
-            link: Some(Link::new(self.0.clone(), socket, child, permit)),
+            link: Some(self.0.connect(permit).await?),
             decoder: StreamDecoder::new(),
             schema: Arc::new(arrow::datatypes::Schema::empty()),
             ready: None,
@@ -110,7 +112,7 @@ impl QueryService {
         rows.send(Kind::Request, &wire::json(&request)).await?;
         let named: Named = match rows.receive().await? {
             (Kind::Named, body) => wire::parse(&body).map_err(|e| QueryError::Ended(e.to_string()))?,
-            (kind, body) => return Err(rows.failure(kind, &body).await),
+            (kind, body) => return Err(rows.failure(kind, &body)),
         };
         for def in &defs {
             if named.tables.contains(&def.name) {
@@ -139,12 +141,16 @@ impl QueryService {
 
 impl Inner {
     /// A socket to a child that listens, started if there is none.
-    async fn connect(self: &Arc<Self>) -> Result<(UnixStream, u64), QueryError> {
+    async fn connect(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Link, QueryError> {
         let mut child = self.child.lock().await;
         if let Some(running) = child.as_mut() {
             let alive = matches!(running.process.try_wait(), Ok(None));
-            if let (true, Ok(socket)) = (alive, UnixStream::connect(running.folder.join("socket")).await) {
-                return Ok((socket, running.number));
+            let spent = self.spent.load(Ordering::SeqCst) == running.number && self.active.load(Ordering::SeqCst) == 0;
+            if alive
+                && !spent
+                && let Ok(socket) = UnixStream::connect(running.folder.join("socket")).await
+            {
+                return Ok(Link::new(self.clone(), socket, running.number, permit));
             }
             *child = None;
         }
@@ -167,7 +173,7 @@ impl Inner {
         self.current.store(number, Ordering::SeqCst);
         *child = Some(running);
         tokio::spawn(end_when_idle(Arc::downgrade(self), number));
-        Ok((socket, number))
+        Ok(Link::new(self.clone(), socket, number, permit))
     }
 
     fn start(&self) -> std::io::Result<Running> {
@@ -355,7 +361,7 @@ impl Rows {
                     self.link = None;
                     self.pins.clear();
                 }
-                _ => return Err(self.failure(kind, &body).await),
+                _ => return Err(self.failure(kind, &body)),
             }
         }
         Ok(None)
@@ -443,12 +449,15 @@ impl Rows {
         QueryError::Timeout(self.limits.time)
     }
 
-    async fn failure(&mut self, kind: Kind, body: &[u8]) -> QueryError {
-        self.link = None;
+    fn failure(&mut self, kind: Kind, body: &[u8]) -> QueryError {
+        let link = self.link.take();
         self.pins.clear();
         let Ok(failed) = wire::parse::<Failed>(body) else {
             return QueryError::Ended(format!("unexpected answer {kind:?}"));
         };
+        if let (Why::Memory, Some(link)) = (failed.why, link) {
+            link.inner.spent.store(link.child, Ordering::SeqCst);
+        }
         match failed.why {
             Why::Refused => QueryError::Refused(failed.message),
             Why::Sql => QueryError::Sql(failed.message),

@@ -223,3 +223,91 @@ fn one_aircraft_and_the_timeline() {
     );
     assert_eq!(day.counts[2..].iter().map(|c| c.unwrap()).collect::<Vec<_>>(), plain(&engine, &states, &sql));
 }
+
+/// Not a check: how long the figures take over a month of 12,000 aircraft (`cargo test -p contrail-model -- --ignored
+/// --nocapture month`).
+#[test]
+#[ignore = "a measurement"]
+fn month_of_the_sky() {
+    let engine = engine();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |table: &str, day: i64, select: &str| {
+        let def = &engine.project().get(table).unwrap().def;
+        let columns: Vec<String> = def
+            .columns
+            .iter()
+            .map(|c| match c.name.as_str() {
+                name @ ("hour" | "icao24" | "cell" | "altitude_band" | "country" | "airline") => name.to_owned(),
+                name @ ("first_seen" | "last_seen") => format!("hour AS {name}"),
+                name if name.starts_with("band_") => format!(
+                    "(hash(icao24, hour) % 20 = {} )::INTEGER * 60 AS {name}",
+                    name.len() + usize::from(name.as_bytes()[name.len() - 1]) % 20
+                ),
+                name if matches!(c.data_type, arrow::datatypes::DataType::Utf8) => format!("'X' AS {name}"),
+                name => format!(
+                    "(hash(icao24, hour, '{name}') % 120)::{} AS {name}",
+                    if matches!(c.data_type, arrow::datatypes::DataType::Int64) { "BIGINT" } else { "INTEGER" }
+                ),
+            })
+            .collect();
+        let ids: Vec<String> = def.columns.iter().zip(1..).map(|(c, id)| format!("{}: {id}", c.name)).collect();
+        let path = folder.path().join(format!("{table}-{day}.parquet"));
+        let sql = format!(
+            "COPY (SELECT {} FROM ({select}) ORDER BY {}) TO '{}' (FORMAT parquet, COMPRESSION zstd, FIELD_IDS {{{}}})",
+            columns.join(", "),
+            def.sort.join(", "),
+            path.display(),
+            ids.join(", ")
+        );
+        engine.query(&sql, &[]).unwrap();
+        path
+    };
+    let (mut hours, mut cells) = (Vec::new(), Vec::new());
+    for day in 0..30 {
+        let start = T0 + day * 24 * HOUR;
+        let aircraft = format!(
+            "SELECT make_timestamptz({start} + h * {HOUR}) AS hour, printf('%06x', a * 257 + h // 8) AS icao24,
+                    ['DE', 'US', 'GB', 'FR', 'NL', 'CN'][1 + a % 6] AS country, CASE WHEN a % 4 > 0 THEN ['DLH', 'UAL', 'BAW', 'AFR'][1 + a % 4] END AS airline
+             FROM range(24) t(h), range(12000) u(a)"
+        );
+        hours.push(write("aircraft_hours", day, &aircraft));
+        if day < 7 {
+            cells.push(write("aircraft_cells", day, &format!("SELECT *, (hash(icao24, hour) % 900000 + i)::INTEGER AS cell, (i % 15)::INTEGER AS altitude_band FROM ({aircraft}), range(30) v(i)")));
+        }
+    }
+    let size: u64 = hours.iter().map(|p| p.metadata().unwrap().len()).sum();
+    eprintln!("30 days of hours: {} MB", size >> 20);
+    let text = |v: &str| vec![v.to_owned()];
+    for days in [1, 7, 30i64] {
+        let to = T0 + days * 24 * HOUR;
+        let base = Filters { from: T0, to, ..Filters::default() };
+        for (name, filters) in [
+            ("all", base.clone()),
+            ("country", Filters { country: text("DE"), ..base.clone() }),
+            ("band", Filters { band: vec![10, 11], ..base.clone() }),
+            ("phase", Filters { phase: text("climb"), ..base.clone() }),
+        ] {
+            let sources = Sources {
+                hours: Input::files(hours[..days as usize].to_vec()),
+                cells: Input::files(cells[..(days as usize).min(7)].to_vec()),
+            };
+            let page = explore(&engine, &sources, &filters, None, &Now::default()).unwrap();
+            let begun = std::time::Instant::now();
+            let map = density(&engine, &sources, &filters).unwrap();
+            eprintln!(
+                "{days} days, {name}: page {} ms ({} aircraft), map {:?} ({} cells)",
+                page.took_ms,
+                page.kpis.aircraft,
+                begun.elapsed(),
+                map.cells.len()
+            );
+        }
+    }
+    let sources = Sources { hours: Input::files(hours), cells: Input::default() };
+    let begun = std::time::Instant::now();
+    history(&engine, &sources, "0f1234").unwrap();
+    eprintln!("history: {:?}", begun.elapsed());
+    let begun = std::time::Instant::now();
+    timeline(&engine, &sources, T0, T0 + 24 * HOUR).unwrap();
+    eprintln!("timeline of a day in 30: {:?}", begun.elapsed());
+}
