@@ -43,7 +43,6 @@ pub struct Config {
     pub engine: Engine,
     pub query: Query,
     pub serve: Serve,
-    pub maintain: Maintain,
     pub telemetry: Telemetry,
 }
 
@@ -144,13 +143,6 @@ pub struct Http {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Maintain {
-    #[serde(with = "humantime_serde")]
-    pub interval: Duration,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Telemetry {
     pub log: String,
 }
@@ -196,14 +188,6 @@ pub fn load(sources: &Sources) -> Result<(Config, Origins), ConfigError> {
 }
 
 impl Config {
-    pub fn warehouse(&self) -> PathBuf {
-        self.lake.warehouse.clone().unwrap_or_else(|| self.data_dir.join("warehouse"))
-    }
-
-    pub fn catalog_file(&self) -> PathBuf {
-        self.lake.catalog.uri.clone().unwrap_or_else(|| self.data_dir.join("catalog.db"))
-    }
-
     /// The feeds that are turned on.
     pub fn enabled_feeds(&self) -> impl Iterator<Item = (&str, &FeedConfig)> {
         self.feed.iter().filter(|(_, feed)| feed.enabled()).map(|(name, feed)| (name.as_str(), feed))
@@ -239,7 +223,6 @@ impl Config {
             ("query.concurrent".into(), least(self.query.concurrent as u64, 1)),
             ("query.timeout".into(), zero(self.query.timeout)),
             ("query.rows".into(), least(self.query.rows, 1)),
-            ("maintain.interval".into(), zero(self.maintain.interval)),
         ];
         for (name, feed) in &self.feed {
             wrong.extend(feed_faults(name, feed));

@@ -21,10 +21,6 @@ const UNITS: &[(&str, u64)] = &[
 ];
 
 impl Bytes {
-    pub const fn new(bytes: u64) -> Self {
-        Self(bytes)
-    }
-
     pub const fn get(self) -> u64 {
         self.0
     }

@@ -26,7 +26,7 @@ fn loaded(file: &str, dot_env: &str, env: &[(&str, &str)], set: &[&str]) -> Resu
 fn the_defaults_load_and_are_what_the_docs_say() {
     let (config, origins) = loaded("", "", &[], &[]).unwrap();
     assert_eq!(config.serve.http.listen.to_string(), "127.0.0.1:8090");
-    assert_eq!(config.warehouse(), Path::new("data/warehouse"));
+    assert_eq!(config.lake.warehouse, None);
     assert_eq!(config.enabled_feeds().map(|(name, _)| name).collect::<Vec<_>>(), ["opensky"]);
     assert_eq!(origins.of("serve.http.listen"), Origin::Default);
 }
@@ -91,7 +91,7 @@ fn text_becomes_the_type_that_the_key_has() {
         ("serve.http.token=1234", |c| c.serve.http.token.as_ref().is_some_and(|t| t.reveal() == "1234")),
         ("feed.opensky.boxes=[[45, 5, 48.5, 11]]", |c| c.enabled_feeds().count() == 1),
         ("feed.opensky.enabled=false", |c| c.enabled_feeds().count() == 0),
-        ("lake.warehouse=/w", |c| c.warehouse() == Path::new("/w")),
+        ("lake.warehouse=/w", |c| c.lake.warehouse.as_deref() == Some(Path::new("/w"))),
     ];
     for (set, check) in cases {
         let (config, _) = loaded("", "", &[], &[set]).unwrap_or_else(|error| panic!("{set}: {error}"));
