@@ -21,6 +21,8 @@ import { useTrails } from './useTrails'
 import { currentFlight } from './trails'
 
 const CARD_PEEK = 228
+/** About what an open card covers of a phone. */
+const CARD_OPEN_SHARE = 0.64
 const LIST_PEEK = 360
 
 /** The map is the page; everything else is a quiet panel on it. */
@@ -32,23 +34,27 @@ export function LivePage() {
   const selectedRow = frame && selected ? findRow(frame, icaoNumber(selected)) : -1
   const [cursor, setCursor] = useState<string | null>(null)
   const [listOpen, setListOpen] = useState(false)
+  const [cardOpen, setCardOpen] = useState(false)
   const container = useRef<HTMLDivElement>(null)
   const target = useRef<HTMLDivElement>(null)
   const input = useRef<HTMLInputElement>(null)
 
   const select = (icao24: string | null) => {
     setListOpen(false)
+    if (icao24 !== selected) setCardOpen(false)
     if (icao24 === null) set({ sel: undefined, follow: undefined })
     else set({ sel: icao24, follow: undefined }, icao24 !== selected)
   }
-  const padding = phone ? phonePadding(selected !== null) : desktopPadding(selected !== null)
+  const padding = phone
+    ? phonePadding(selected === null ? 'none' : cardOpen ? 'open' : 'peek')
+    : desktopPadding(selected !== null)
   const { map, hover, problem } = useLiveMap(container, target, model, padding, select)
   useTrails(map, model)
 
   // A selected aircraft that is off the screen or under the card is brought into the free part of the map.
   useEffect(() => {
     if (selectedRow >= 0 && !search.follow) map?.reveal()
-  }, [map, selected, selectedRow >= 0])
+  }, [map, selected, selectedRow >= 0, cardOpen])
 
   const move = (step: 1 | -1) => {
     if (entries.length === 0) return
@@ -150,7 +156,7 @@ export function LivePage() {
             </Sheet>
           )}
           {card && !listOpen && (
-            <Sheet label="the aircraft" peek={CARD_PEEK} onStop={() => undefined} onClose={() => select(null)}>
+            <Sheet label="the aircraft" peek={CARD_PEEK} onStop={setCardOpen} onClose={() => select(null)}>
               {card}
             </Sheet>
           )}
@@ -173,7 +179,12 @@ export function LivePage() {
 }
 
 const desktopPadding = (card: boolean): Padding => ({ left: 348, right: card ? 404 : 60, top: 0, bottom: 84 })
-const phonePadding = (card: boolean): Padding => ({ left: 0, right: 0, top: 56, bottom: card ? CARD_PEEK : 70 })
+const phonePadding = (card: 'none' | 'peek' | 'open'): Padding => ({
+  left: 0,
+  right: 0,
+  top: 56,
+  bottom: { none: 70, peek: CARD_PEEK, open: Math.round(innerHeight * CARD_OPEN_SHARE) }[card],
+})
 
 /** Shows the whole way of the current flight, when the lake knows it. */
 function useWholeWay(

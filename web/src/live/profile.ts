@@ -15,7 +15,7 @@ export interface Scale {
 }
 
 /** Nothing seen for this long is a gap in the line. */
-export const GAP_SECONDS = 600
+export const GAP_SECONDS = 900
 const LEAST_SPAN = 600
 const HEADROOM = 1.12
 
