@@ -44,6 +44,8 @@ const REDUCED_MS = 1000
 const FLAG_ROOM = 120
 const LABELS_FROM_ZOOM = 7.2
 const MOST_LABELS = 250
+/** Half of an icon's body, CSS pixels; a callsign never covers another aircraft. */
+const ICON_CORE = 4
 /** While following, the map moves all the time. */
 const LABELS_PAUSE_MS = 200
 
@@ -165,13 +167,19 @@ export class LiveMap {
     }
     const fromMiddle = ({ x, y }: { x: number; y: number }) => (x - width / 2) ** 2 + (y - height / 2) ** 2
     candidates.sort((a, b) => fromMiddle(a) - fromMiddle(b))
+    const icons = candidates.map(({ x, y }) => ({
+      left: x - ICON_CORE,
+      right: x + ICON_CORE,
+      top: y - ICON_CORE,
+      bottom: y + ICON_CORE,
+    }))
     const boxes = candidates.slice(0, 3 * MOST_LABELS).map(({ label, x, y }) => ({
-      left: x - shift,
+      left: x + shift + 2,
       right: x + shift + 6 + label.text.length * 7.6,
       top: y - 8,
       bottom: y + 8,
     }))
-    const kept = withoutOverlaps(boxes).slice(0, MOST_LABELS)
+    const kept = withoutOverlaps(boxes, icons).slice(0, MOST_LABELS)
     this.callsigns.setLabels(
       frame,
       kept.map(i => candidates[i].label),

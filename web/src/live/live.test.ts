@@ -215,4 +215,5 @@ describe('zoom rules', () => {
 it('leaves out labels that would cover one placed before', () => {
   const box = (left: number) => ({ left, right: left + 50, top: 0, bottom: 16 })
   expect(withoutOverlaps([box(0), box(40), box(60), box(300)])).toEqual([0, 2, 3])
+  expect(withoutOverlaps([box(0), box(60)], [{ left: 70, right: 78, top: 4, bottom: 12 }])).toEqual([0])
 })

@@ -75,26 +75,34 @@ export interface LabelBox {
   bottom: number
 }
 
-/** Places boxes in order and leaves out each that would cover one placed before; answers the indices that stay. */
-export function withoutOverlaps(boxes: readonly LabelBox[]): number[] {
-  const SIZE = 64
+const GRID = 64
+
+function* gridCells(box: LabelBox): Generator<string> {
+  for (let x = Math.floor(box.left / GRID); x <= Math.floor(box.right / GRID); x++) {
+    for (let y = Math.floor(box.top / GRID); y <= Math.floor(box.bottom / GRID); y++) yield `${x},${y}`
+  }
+}
+
+const overlap = (a: LabelBox, b: LabelBox) =>
+  a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+
+/**
+ * Places boxes in order and leaves out each that would cover an obstacle or a box placed before; answers the indices
+ * that stay.
+ */
+export function withoutOverlaps(boxes: readonly LabelBox[], obstacles: readonly LabelBox[] = []): number[] {
   const grid = new Map<string, LabelBox[]>()
-  const kept: number[] = []
-  boxes.forEach((box, i) => {
-    const keys: string[] = []
-    for (let x = Math.floor(box.left / SIZE); x <= Math.floor(box.right / SIZE); x++) {
-      for (let y = Math.floor(box.top / SIZE); y <= Math.floor(box.bottom / SIZE); y++) keys.push(`${x},${y}`)
+  const place = (box: LabelBox) => {
+    for (const cell of gridCells(box)) {
+      const there = grid.get(cell)
+      if (there) there.push(box)
+      else grid.set(cell, [box])
     }
-    const hit = keys.some(key =>
-      grid
-        .get(key)
-        ?.some(
-          other => box.left < other.right && other.left < box.right && box.top < other.bottom && other.top < box.bottom,
-        ),
-    )
-    if (hit) return
-    kept.push(i)
-    for (const key of keys) grid.set(key, [...(grid.get(key) ?? []), box])
+  }
+  obstacles.forEach(place)
+  return boxes.flatMap((box, i) => {
+    for (const cell of gridCells(box)) if (grid.get(cell)?.some(other => overlap(box, other))) return []
+    place(box)
+    return [i]
   })
-  return kept
 }
