@@ -181,33 +181,29 @@ pub fn range(engine: &Engine, sources: &Sources) -> Result<Range, EngineError> {
     Ok(Range { first: at(0), last: at(1) })
 }
 
-/// The relation that stands for `aircraft_hours` under the phase filter, and its inputs. Hours know bands and phases, but
-/// not which observation was both; cells do.
+/// Aircraft-hours of a range with `n`, their observations under the band and phase filters, and what that reads. Hours
+/// know bands and phases, but not which observation was both: cells do.
 fn seen(sources: &Sources, filters: &Filters, range: (Micros, Micros)) -> (String, Vec<(&'static str, Input)>) {
     let mut inputs = vec![("aircraft_hours", sources.hours.clone())];
-    let columns: Vec<String> = bands().map(band_column).collect();
-    if filters.phase.is_empty() {
-        let columns = columns.join(", ");
-        let sql = format!(
-            "SELECT hour, icao24, country, airline, observations, {columns} FROM aircraft_hours WHERE {}",
-            within(range)
-        );
-        return (sql, inputs);
-    }
-    inputs.push(("aircraft_cells", sources.cells.clone()));
-    let counted = filters.in_phases();
-    let columns: Vec<String> = bands()
-        .map(|b| format!("coalesce(sum(counted) FILTER (altitude_band = {b}), 0) AS {}", band_column(b)))
-        .collect();
-    let sql = format!(
-        "SELECT hour, icao24, country, airline, sum(counted) AS observations, {}
-         FROM (SELECT hour, icao24, altitude_band, {counted} AS counted FROM aircraft_cells WHERE {range})
-         JOIN (SELECT hour, icao24, country, airline FROM aircraft_hours WHERE {range}) USING (hour, icao24)
-         GROUP BY ALL",
-        columns.join(", "),
-        range = within(range),
-    );
-    (sql, inputs)
+    let n = match (filters.band.is_empty(), filters.phase.is_empty()) {
+        (_, true) => filters.in_bands(),
+        (true, false) => filters.in_phase_columns(),
+        (false, false) => {
+            inputs.push(("aircraft_cells", sources.cells.clone()));
+            let sql = format!(
+                "SELECT hours.*, coalesce(joint.n, 0) AS n
+                 FROM (SELECT * FROM aircraft_hours WHERE {range}) AS hours
+                 LEFT JOIN (
+                     SELECT hour, icao24, sum({}) AS n FROM aircraft_cells WHERE {range} AND {} GROUP BY hour, icao24
+                 ) AS joint USING (hour, icao24)",
+                filters.in_phases(),
+                filters.band_rows(),
+                range = within(range),
+            );
+            return (sql, inputs);
+        }
+    };
+    (format!("SELECT *, {n} AS n FROM aircraft_hours WHERE {}", within(range)), inputs)
 }
 
 /// The span of hours that a pass reads.
@@ -226,14 +222,14 @@ struct Who {
 impl Who {
     fn read(engine: &Engine, sources: &Sources, filters: &Filters, compared: bool) -> Result<Self, EngineError> {
         let (seen, inputs) = seen(sources, filters, span(filters, compared));
-        let (chosen, week) = (filters.in_bands(), filters.week());
+        let week = filters.week();
         let (countries, airlines) = (filters.countries(), filters.airlines());
         let start = filters.hours().0;
         let sql = format!(
             "WITH who AS MATERIALIZED (
-                 SELECT (hour < make_timestamptz({start}))::BIGINT AS period, icao24, country, airline, sum({chosen}) AS n
+                 SELECT (hour < make_timestamptz({start}))::BIGINT AS period, icao24, country, airline, sum(n) AS n
                  FROM ({seen})
-                 WHERE {week} AND {chosen} > 0
+                 WHERE {week} AND n > 0
                  GROUP BY ALL
              )
              SELECT 1::BIGINT, period, NULL, count(DISTINCT icao24), sum(n)::BIGINT, count(DISTINCT country), count(DISTINCT airline)
@@ -295,9 +291,8 @@ impl When {
         let (seen, inputs) = seen(sources, filters, span(filters, compared));
         let sums: Vec<String> = bands().map(|b| format!("sum({})::BIGINT", band_column(b))).collect();
         let sql = format!(
-            "SELECT hour, count_if({chosen} > 0)::BIGINT, sum({chosen})::BIGINT, {sums}
+            "SELECT hour, count_if(n > 0)::BIGINT, sum(n)::BIGINT, {sums}
              FROM ({seen}) WHERE {countries} AND {airlines} GROUP BY hour ORDER BY hour",
-            chosen = filters.in_bands(),
             sums = sums.join(", "),
             countries = filters.countries(),
             airlines = filters.airlines(),
@@ -309,7 +304,38 @@ impl When {
             observations: rows.int(2, i),
             bands: (3..3 + bands().count()).map(|c| rows.int(c, i)).collect(),
         });
-        Ok(Self(hours.collect()))
+        let mut when = Self(hours.collect());
+        if !filters.phase.is_empty() {
+            when.count_bands(engine, sources, filters, span(filters, compared))?;
+        }
+        Ok(when)
+    }
+
+    /// Puts the bands of the chosen phases in the place of all of them.
+    fn count_bands(
+        &mut self,
+        engine: &Engine,
+        sources: &Sources,
+        filters: &Filters,
+        range: (Micros, Micros),
+    ) -> Result<(), EngineError> {
+        let sql = format!(
+            "SELECT hour, altitude_band::BIGINT, sum({})::BIGINT
+             FROM (SELECT * FROM aircraft_cells WHERE {}) {}
+             GROUP BY hour, altitude_band",
+            filters.in_phases(),
+            within(range),
+            filters.of_whom(range)
+        );
+        let inputs = [("aircraft_cells", sources.cells.clone()), ("aircraft_hours", sources.hours.clone())];
+        let rows = Rows(engine.query_over(&sql, &inputs, &[])?);
+        let counted: BTreeMap<(Option<Micros>, i64), i64> =
+            (0..rows.len()).map(|i| ((rows.time(0, i), rows.int(1, i)), rows.int(2, i))).collect();
+        for hour in &mut self.0 {
+            let of = |band| counted.get(&(Some(hour.start), i64::from(band))).copied().unwrap_or(0);
+            hour.bands = bands().map(of).collect();
+        }
+        Ok(())
     }
 
     fn of(&self, (start, end): (Micros, Micros)) -> impl Iterator<Item = &Hour> {

@@ -83,7 +83,42 @@ impl Filters {
         if all.is_empty() { "true".into() } else { all.join(" AND ") }
     }
 
-    /// Observations of a row of `aircraft_hours` (or of the relation that stands for it) in the chosen bands.
+    /// Observations of a row of `aircraft_hours` in the chosen phases.
+    pub(super) fn in_phase_columns(&self) -> String {
+        let column = |phase: &String| match phase.as_str() {
+            "ground" => Some("band_00".to_owned()),
+            "climb" | "cruise" | "descent" | "unknown" => Some(format!("phase_{phase}")),
+            _ => None,
+        };
+        let mut columns: Vec<String> = self.phase.iter().filter_map(column).collect();
+        columns.sort();
+        columns.dedup();
+        if columns.is_empty() { "0".into() } else { format!("({})", columns.join(" + ")) }
+    }
+
+    /// The chosen bands as a condition on `aircraft_cells`.
+    pub(super) fn band_rows(&self) -> String {
+        if self.band.is_empty() {
+            return "true".into();
+        }
+        let list: Vec<String> = self.band.iter().map(i32::to_string).collect();
+        format!("altitude_band IN ({})", list.join(", "))
+    }
+
+    /// What keeps only cells of aircraft-hours of the chosen countries and airlines; nothing if none are chosen.
+    pub(super) fn of_whom(&self, range: (Micros, Micros)) -> String {
+        if self.country.is_empty() && self.airline.is_empty() {
+            return String::new();
+        }
+        format!(
+            "SEMI JOIN (SELECT hour, icao24 FROM aircraft_hours WHERE {} AND {} AND {}) USING (hour, icao24)",
+            within(range),
+            self.countries(),
+            self.airlines()
+        )
+    }
+
+    /// Observations of a row of `aircraft_hours` in the chosen bands.
     pub(super) fn in_bands(&self) -> String {
         if self.band.is_empty() {
             return "observations".into();

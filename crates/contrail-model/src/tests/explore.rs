@@ -272,7 +272,7 @@ fn month_of_the_sky() {
         );
         hours.push(write("aircraft_hours", day, &aircraft));
         if day < 7 {
-            cells.push(write("aircraft_cells", day, &format!("SELECT *, (hash(icao24, hour) % 900000 + i)::INTEGER AS cell, (i % 15)::INTEGER AS altitude_band FROM ({aircraft}), range(30) v(i)")));
+            cells.push(write("aircraft_cells", day, &format!("SELECT *, (400000 + hash(icao24, i // 3) % 60000 * 7)::INTEGER AS cell, (i % 15)::INTEGER AS altitude_band FROM ({aircraft}), range(30) v(i)")));
         }
     }
     let size: u64 = hours.iter().map(|p| p.metadata().unwrap().len()).sum();
