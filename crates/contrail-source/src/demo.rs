@@ -152,6 +152,10 @@ impl DemoSky {
         match reception::state(aircraft, flight, &self.coverage, now) {
             Heard::State(state) => Some(state),
             Heard::Nothing => None,
+            Heard::Over => {
+                *memory = Memory { from: now, to: memory.to, ..Memory::default() };
+                None
+            }
             Heard::Silence(seconds) => {
                 memory.silent = (now, now + seconds);
                 None

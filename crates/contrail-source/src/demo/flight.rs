@@ -85,15 +85,6 @@ impl Flight {
             vertical: now.vertical,
         }
     }
-
-    /// Bytes it holds, about.
-    pub fn size(&self) -> usize {
-        self.path.size() + std::mem::size_of_val(self.profile.knots()) + size_of::<Self>()
-    }
-
-    pub fn profile(&self) -> &Profile {
-        &self.profile
-    }
 }
 
 fn callsign(aircraft: &Aircraft, sortie: &Sortie) -> [u8; 8] {

@@ -25,7 +25,8 @@ pub fn climb(kind: &Type, ground: f64, dice: &mut Dice, blow: impl Fn(f64) -> f6
     let mut rungs = vec![Rung { s: 0.0, h: ground, v: kind.lift_off }];
     let mut reach = |h: f64, tas: f64, rate: f64| {
         let last = rungs[rungs.len() - 1];
-        if h > last.h + 1.0 {
+        // A stretch that is too short is left to the next one; level flight is meant to be.
+        if h > last.h + if rate > 0.2 { 40.0 } else { 1.0 } {
             let v = (tas + blow(h) * ((h - ground) / 1_500.0).clamp(0.0, 1.0)).max(kind.lift_off);
             let s = last.s + (h - last.h) / rate * (last.v + v) / 2.0;
             rungs.push(Rung { s, h, v });

@@ -45,6 +45,20 @@ impl Walk {
     }
 }
 
+/// Sides (parts of the whole way) and the turns after them of a figure that ends where and as it began: half of it turns
+/// by half a circle, so the other half leads back.
+fn figure(dice: &mut Dice) -> Vec<(f64, f64)> {
+    let hand = if dice.chance(0.5) { 1.0 } else { -1.0 };
+    let sides = 2 + dice.below(3);
+    let mut half: Vec<_> = (0..sides).map(|_| (dice.between(0.15, 1.0), dice.between(-25.0, 110.0))).collect();
+    let (way, turned) = half.iter().fold((0.0, 0.0), |(w, t), (side, angle)| (w + side, t + angle));
+    for (side, angle) in &mut half {
+        *side /= 2.0 * way;
+        *angle = hand * (*angle + (180.0 - turned) / sides as f64);
+    }
+    half.repeat(2)
+}
+
 /// Runway roll of a light aircraft.
 const ROLL: f64 = 280.0;
 
@@ -97,11 +111,9 @@ pub fn outing(aircraft: &Aircraft, sortie: &Sortie, dice: &mut Dice) -> Course {
             walk.turn(side, orbit, v * 0.6, height);
         }
     } else {
-        let sides = 3 + dice.below(5);
-        let angle = 360.0 / sides as f64 * if dice.chance(0.5) { 1.0 } else { -1.0 };
-        for i in 0..sides {
-            let above = if i + 1 == sides { height } else { height + dice.between(-80.0, 160.0) };
-            walk.forward(way / sides as f64, v, above).turn(angle, radius, v, above);
+        for (share, angle) in figure(dice) {
+            let above = height + dice.between(-80.0, 160.0);
+            walk.forward(way * share, v, above).turn(angle, radius, v, above);
         }
     }
     // Past the field on the other side, and in.
@@ -112,7 +124,7 @@ pub fn outing(aircraft: &Aircraft, sortie: &Sortie, dice: &mut Dice) -> Course {
     walk.finish(touchdown, dice)
 }
 
-/// A triangle or square flown from thermal to thermal: circling up, gliding down.
+/// A way round flown from thermal to thermal: circling up, gliding down.
 pub fn soaring(aircraft: &Aircraft, sortie: &Sortie, dice: &mut Dice) -> Course {
     let kind = aircraft.kind;
     let v = kind.cruise;
@@ -121,13 +133,11 @@ pub fn soaring(aircraft: &Aircraft, sortie: &Sortie, dice: &mut Dice) -> Course 
     walk.lift_off = 150.0;
     // Up on a tow.
     walk.forward(9_000.0, 31.0, 650.0);
-    let sides = 3 + dice.below(2);
-    let angle = 360.0 / sides as f64;
-    let side = dice.between(9_000.0, 26_000.0);
-    let side_turn = if dice.chance(0.5) { 1.0 } else { -1.0 };
+    let way = dice.between(40_000.0, 95_000.0);
     let mut above = 650.0;
-    for _ in 0..sides {
-        let glides = ((side / 8_000.0) as usize).max(1);
+    for (share, angle) in figure(dice) {
+        let side = way * share;
+        let glides = ((side / 8_000.0) as usize).clamp(1, 3);
         for _ in 0..glides {
             let (turns, radius, rate) = (6 + dice.below(12), dice.between(85.0, 150.0), dice.between(0.8, 2.8));
             let lap = radius * std::f64::consts::TAU;
@@ -140,7 +150,7 @@ pub fn soaring(aircraft: &Aircraft, sortie: &Sortie, dice: &mut Dice) -> Course 
             above = (above - glide / 36.0).max(350.0);
             walk.forward(glide, v + dice.between(-2.0, 9.0), above);
         }
-        walk.turn(angle * side_turn, 220.0, v, above);
+        walk.turn(angle, 220.0, v, above);
     }
     walk.turn(-180.0, 250.0, v, above).forward(9_180.0 + 1_500.0, v, (above - 180.0).clamp(200.0, 500.0));
     walk.turn(-180.0, 250.0, kind.approach, 110.0).forward(1_500.0, kind.approach, 0.0);

@@ -169,11 +169,6 @@ impl Path {
             },
         }
     }
-
-    /// Bytes it holds, about.
-    pub fn size(&self) -> usize {
-        self.pieces.len() * size_of::<Piece>() + size_of::<Self>()
-    }
 }
 
 /// Lays a path piece by piece.
@@ -251,6 +246,7 @@ impl Turtle {
     }
 
     /// Where the turtle stands: x, y, heading in degrees.
+    #[cfg(test)]
     pub fn stands(&self) -> (f64, f64, f64) {
         (self.x, self.y, degrees(self.heading / RAD))
     }

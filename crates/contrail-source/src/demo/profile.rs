@@ -54,11 +54,6 @@ impl Profile {
             vertical: rise / dt,
         }
     }
-
-    /// Knots, for looking at.
-    pub fn knots(&self) -> &[Knot] {
-        &self.knots
-    }
 }
 
 /// Lays knots one after the other.

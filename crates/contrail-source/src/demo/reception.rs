@@ -23,6 +23,8 @@ const RAD: f64 = std::f64::consts::PI / 180.0;
 pub enum Heard {
     State(DemoState),
     Nothing,
+    /// Nothing, and nothing ever will be: it is over.
+    Over,
     /// Nothing, and nothing will be for so many seconds: it is far from all receivers.
     Silence(i64),
 }
@@ -35,6 +37,9 @@ pub fn state(aircraft: &Aircraft, flight: &Flight, coverage: &Coverage, now: i64
     let on = flight.sortie.start;
     let off = on + flight.end() as i64;
     let since = on.max(now - KEPT);
+    if off < now - KEPT {
+        return Heard::Over;
+    }
     let mut contact = heard(flight.key, now).min(off);
     contact = outage(flight, contact);
     if contact < since {
@@ -251,13 +256,7 @@ fn climb(truth: &Truth, flight: u64, contact: i64) -> f64 {
 fn source(aircraft: &Aircraft, flight: &Flight) -> i32 {
     let x = unit([flight.key, 0x50c]);
     match aircraft.role {
-        Role::Glider => {
-            if x < 0.82 {
-                3
-            } else {
-                0
-            }
-        }
+        Role::Glider if x < 0.82 => 3,
         Role::Private | Role::Helicopter if x < 0.14 => 2,
         Role::Private if x < 0.17 => 3,
         Role::Line | Role::Business if x < 0.014 => 2,

@@ -24,7 +24,6 @@ pub struct Site {
     /// Metres from the middle to each of a pair of parallel runways; 0 where there is one.
     pub parallel: f64,
     pub runway: f64,
-    pub utc_offset: i64,
     id: u64,
 }
 
@@ -33,17 +32,16 @@ impl Place {
         let airport = &airports()[self.airport as usize];
         let id = u64::from(self.airport) << 8 | u64::from(self.field);
         let mut dice = Dice::new([id, 0xa1f1]);
-        let utc_offset = (airport.utc_offset_h * 3600.0) as i64;
         let axis = airport.runway.unwrap_or_else(|| dice.between(40.0, 140.0).round());
         if self.field == 0 {
             let parallel = if airport.weight >= 45.0 { dice.between(600.0, 900.0) } else { 0.0 };
             let (position, elevation) = (airport.position, airport.elevation);
-            return Site { position, elevation, axis, parallel, runway: 3000.0, utc_offset, id };
+            return Site { position, elevation, axis, parallel, runway: 3000.0, id };
         }
         let position = airport.position.destination(dice.between(0.0, 360.0), dice.between(9_000.0, 60_000.0));
         let elevation = airport.elevation + dice.between(-20.0, 60.0);
         let axis = dice.between(30.0, 150.0).round();
-        Site { position, elevation, axis, parallel: 0.0, runway: 900.0, utc_offset, id }
+        Site { position, elevation, axis, parallel: 0.0, runway: 900.0, id }
     }
 }
 
