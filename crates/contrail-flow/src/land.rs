@@ -196,7 +196,13 @@ async fn gather(
     stop: CancellationToken,
 ) -> Result<(), LandError> {
     let mut last_cut = Instant::now() - land.policy.interval;
-    while let Some(batch) = next_batch(&land, reader.as_mut(), last_cut, &stop).await? {
+    loop {
+        let batch = tokio::select! {
+            batch = next_batch(&land, reader.as_mut(), last_cut, &stop) => batch?,
+            // Nobody commits any more: what has been read lands after the next start, whether or not more comes.
+            () = out.closed() => break,
+        };
+        let Some(batch) = batch else { break };
         last_cut = Instant::now();
         crash::point("land.read")?;
         let workshop = workshop.clone();
@@ -226,7 +232,12 @@ async fn next_batch(
             _ => due.saturating_duration_since(Instant::now()).min(LOOK),
         };
         let room = land.policy.rows.saturating_sub(batch.rows()).max(1);
-        let chunk = match reader.next(room, wait).await {
+        let next = tokio::select! {
+            biased;
+            next = reader.next(room, wait) => next,
+            () = stop.cancelled() => Ok(None),
+        };
+        let chunk = match next {
             Err(error) if error.class().retry => {
                 tracing::warn!(error = chain(&error), "the log cannot be read just now");
                 tokio::time::sleep(LOOK).await;

@@ -12,3 +12,6 @@ pub mod pulse;
 pub mod rules;
 pub mod source;
 pub mod verify;
+
+#[cfg(test)]
+mod tests;

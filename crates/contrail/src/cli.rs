@@ -108,7 +108,8 @@ pub struct Sky {
     /// Gives each request the next answer of the recording once, then `states: null`
     #[arg(long, requires = "replay")]
     pub step: bool,
-    /// Answers with a fault: 401, 429[:SECONDS], 503, hang, slow, truncate, null, nonsense, clock-back; may be given again
+    /// Answers with a fault: 401, 429[:SECONDS], 503, hang, slow, truncate, null, nonsense, clock-back; with @CHANCE
+    /// (0..1) only now and then, with *TIMES only that often; may be given again
     #[arg(long, value_name = "FAULT")]
     pub fault: Vec<String>,
     /// Address to listen on

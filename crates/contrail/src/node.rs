@@ -104,7 +104,8 @@ impl Node for LineNode {
     async fn sql(&self, request: api::SqlRequest) -> Result<api::SqlAnswer, Problem> {
         let configured = &self.line.house.config.query;
         let most = configured.rows.max(100_000);
-        let rows = request.limit.map_or(configured.rows, |limit| limit as u64).min(most);
+        // One more than is shown, so that the reader knows whether there was more.
+        let rows = request.limit.map_or(configured.rows, |limit| limit as u64).min(most) + 1;
         let limits = Limits { rows, time: configured.timeout, ..Limits::default() };
         let rows = self.query.query(&request.sql, limits).await.map_err(query_problem)?;
         let schema = rows.schema();
@@ -213,8 +214,7 @@ where
     U: DeserializeOwned,
 {
     let answer = tokio::task::spawn_blocking(ask).await.map_err(|e| Problem::internal(e.to_string()))?;
-    let answer = answer.map_err(problem)?;
-    serde_json::to_value(answer).and_then(serde_json::from_value).map_err(|e| Problem::internal(e.to_string()))
+    api::of_same_shape(&answer.map_err(problem)?)
 }
 
 fn problem(error: impl Into<BoxError>) -> Problem {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use contrail_kit::Clock;
-use contrail_serve::sky::{self, Pace, Replay, SkyOptions, SkyServer, SkySource, Synthetic, faults};
+use contrail_serve::sky::{self, Budgets, Pace, Replay, SkyOptions, SkyServer, SkySource, Synthetic, faults};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,9 @@ pub async fn run(asked: Sky) -> Result<()> {
         None => Box::new(Synthetic::with_aircraft(asked.seed, asked.aircraft)),
     };
     let stop = CancellationToken::new();
-    let options = SkyOptions { faults: listed, seed: asked.seed, ..SkyOptions::default() };
+    // A recording is there to be played to its end; only the synthetic sky counts credits.
+    let budgets = if asked.replay.is_some() { Budgets::ENDLESS } else { Budgets::default() };
+    let options = SkyOptions { faults: listed, budgets, seed: asked.seed, ..SkyOptions::default() };
     let server = SkyServer::new(source, options, Clock::system(), stop.clone());
     let listener = TcpListener::bind(asked.listen)
         .await

@@ -44,7 +44,7 @@ pub async fn run(config: Config, asked: Sql, json: bool) -> Result<()> {
 async fn own(config: Config, statement: &str, limit: usize) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let limits = Limits { rows: limit as u64, time: config.query.timeout, ..Limits::default() };
     let house = House::visit(Arc::new(config)).await?;
-    let service = query_service(&house, None);
+    let service = query_service(&house, house.engine()?, None);
     let mut rows = service.query(statement, limits).await.map_err(|e| Usage(e.to_string()))?;
     let mut batches = Vec::new();
     while let Some(batch) = rows.next().await? {

@@ -1,18 +1,27 @@
 //! The lake's tables for statements that users write: which there are, and which files hold their rows now.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
 use async_trait::async_trait;
 use contrail_flow::build::fold;
 use contrail_model::query::{Plan, Tables};
-use contrail_model::{Input, Kind};
+use contrail_model::{Engine, Input, Kind, Model};
 use contrail_serve::LiveSky;
 use contrail_serve::live::StateFilter;
 use contrail_types::{TableDef, state};
 
 use crate::line::House;
 
+/// Hours of `states` that the view of now reads where there is no live sky.
+const RECENT: i32 = 1;
+
 /// [`Tables`] over the lake; `live` where there is a live sky.
 pub struct LakeTables {
     pub house: House,
+    pub engine: Engine,
     pub live: Option<LiveSky>,
 }
 
@@ -24,23 +33,73 @@ impl Tables for LakeTables {
     }
 
     async fn plan(&self, name: &str) -> Result<Plan, String> {
-        let say = |error: &dyn std::error::Error| contrail_kit::class::chain(error);
+        let plan = match self.house.project.get(name).filter(|model| model.kind == Kind::View) {
+            Some(view) => self.view(view).await.map(|rows| Plan { input: Input::batch(rows), pin: Box::new(()) }),
+            None => self.stored(name).await,
+        };
+        plan.map_err(|error| format!("{error:#}"))
+    }
+}
+
+impl LakeTables {
+    async fn stored(&self, name: &str) -> Result<Plan> {
         if let Some((table, memory)) = self.house.fresh.get(name) {
-            let input = fold::rows(&table, &memory, |_| true).await.map_err(|e| say(&e))?;
+            let input = fold::rows(&table, &memory, |_| true).await?;
             let pin = table.pin(input.files.iter().map(|path| path.display().to_string()));
             return Ok(Plan { input, pin: Box::new(pin) });
         }
-        if self.house.project.get(name).is_some_and(|model| model.kind == Kind::View) {
-            let live = self.live.as_ref().map(|live| live.states(&StateFilter::default()));
-            return Ok(Plan { input: Input::batches(live.into_iter().collect()), pin: Box::new(()) });
-        }
-        let table = self.house.table(name).await.map_err(|e| e.to_string())?;
-        let version = table.load().await.map_err(|e| say(&e))?;
+        let table = self.house.table(name).await?;
+        let version = table.load().await?;
         if version.has_foreign_deletes() {
-            return Err(format!("{name} holds row-level deletes of another engine; compact it there first"));
+            bail!("{name} holds row-level deletes of another engine; compact it there first");
         }
         let paths: Vec<String> = version.live_files().filter(|f| f.records > 0).map(|f| f.path.clone()).collect();
         let pin = table.pin(paths.iter().cloned());
-        Ok(Plan { input: Input::files(paths.into_iter().map(Into::into).collect()), pin: Box::new(pin) })
+        Ok(Plan { input: Input::files(paths.into_iter().map(PathBuf::from).collect()), pin: Box::new(pin) })
     }
+
+    /// A view's rows: the models it reads, down to the sky as it is now.
+    async fn view(&self, view: &Model) -> Result<RecordBatch> {
+        let mut inputs = Vec::new();
+        for name in &view.inputs {
+            let input = match self.house.project.get(name) {
+                Some(model) if model.kind == Kind::View => Input::batch(Box::pin(self.view(model)).await?),
+                Some(model) if model.kind == Kind::Append => self.recent(model).await?,
+                _ => self.stored(name).await?.input,
+            };
+            inputs.push((name.clone(), input));
+        }
+        let (engine, view) = (self.engine.clone(), view.clone());
+        let run = tokio::task::spawn_blocking(move || {
+            let inputs: Vec<(&str, Input)> = inputs.iter().map(|(n, input)| (n.as_str(), input.clone())).collect();
+            engine.run(&view, &inputs)
+        });
+        Ok(run.await??)
+    }
+
+    /// The newest rows of `states`: the live sky's where there is one, else the newest hours of the lake.
+    async fn recent(&self, states: &Model) -> Result<Input> {
+        if let Some(live) = &self.live {
+            let (live, engine, states) = (live.clone(), self.engine.clone(), states.clone());
+            let run = tokio::task::spawn_blocking(move || {
+                let raw = as_raw(&live.states(&StateFilter::default()))?;
+                Ok::<_, anyhow::Error>(engine.run(&states, &[(state::STATES_RAW, Input::batch(raw))])?)
+            });
+            return Ok(Input::batch(run.await??));
+        }
+        let version = self.house.table(&states.name).await?.load().await?;
+        let newest = version.live_files().filter_map(|f| f.partition).max().context("nothing has been built yet")?;
+        let files = version.live_files().filter(|f| f.partition.is_some_and(|p| p >= newest - RECENT));
+        Ok(Input::files(files.map(|f| PathBuf::from(&f.path)).collect()))
+    }
+}
+
+/// States of the live sky as rows of the raw table; their offsets are not known any more.
+fn as_raw(states: &RecordBatch) -> Result<RecordBatch> {
+    let rows = states.num_rows();
+    let mut columns = states.columns().to_vec();
+    columns.push(Arc::new(StringArray::from_iter_values((0..rows).map(|_| "live"))) as ArrayRef);
+    columns.push(Arc::new(Int32Array::from(vec![0; rows])));
+    columns.push(Arc::new(Int64Array::from_iter_values(0..rows as i64)));
+    Ok(RecordBatch::try_new(state::raw_table().arrow_schema(), columns)?)
 }

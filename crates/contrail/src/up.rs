@@ -14,6 +14,7 @@ use contrail_flow::source::{self, Source};
 use contrail_kit::class::BoxError;
 use contrail_kit::supervise::Supervisor;
 use contrail_kit::{Classified, Secret};
+use contrail_model::Engine;
 use contrail_model::query::{QueryOptions, QueryService};
 use contrail_serve::http::{App, Options};
 use contrail_serve::{LiveSky, http};
@@ -157,7 +158,7 @@ pub fn builder_parts(line: &Line, folder: &DataDir, landed: watch::Receiver<u64>
 fn start_serve(supervisor: &mut Supervisor, line: &Line, listener: TcpListener, token: Option<Secret>, demo: bool) {
     let boot_id = Uuid::new_v4().simple().to_string()[..8].to_owned();
     let live = LiveSky::new(boot_id, line.house.clock.clone(), identify());
-    let query = query_service(&line.house, Some(live.clone()));
+    let query = query_service(&line.house, line.engine.clone(), Some(live.clone()));
     let http = &line.house.config.serve.http;
     let node = LineNode { line: line.clone(), live: live.clone(), board: supervisor.board(), query, demo };
     let app = App {
@@ -204,7 +205,7 @@ async fn serve(
 }
 
 /// The service for statements that users write.
-pub fn query_service(house: &House, live: Option<LiveSky>) -> QueryService {
+pub fn query_service(house: &House, engine: Engine, live: Option<LiveSky>) -> QueryService {
     let config = &house.config.query;
     let options = QueryOptions {
         folders: vec![house.warehouse.clone()],
@@ -215,7 +216,7 @@ pub fn query_service(house: &House, live: Option<LiveSky>) -> QueryService {
         idle: config.idle,
         ..QueryOptions::default()
     };
-    QueryService::new(options, Arc::new(LakeTables { house: house.clone(), live }))
+    QueryService::new(options, Arc::new(LakeTables { house: house.clone(), engine, live }))
 }
 
 async fn boxed<E: Classified>(role: impl Future<Output = Result<(), E>>) -> Result<(), BoxError> {

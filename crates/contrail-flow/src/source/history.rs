@@ -63,7 +63,8 @@ pub async fn fill(source: Source, name: String, seed: u64, stop: CancellationTok
     let sky = tokio::task::spawn_blocking(move || Arc::new(DemoSky::new(seed, AIRCRAFT))).await?;
     let mut writer = Writer::new(&source).await?;
     while left.steps() > 0 && !stop.is_cancelled() {
-        let at = left.next;
+        // In the middle of its ten minutes: what was heard a little earlier still counts in the same ones.
+        let at = left.next + STEP / 2;
         left.next += STEP;
         let (sky, feed, now) = (sky.clone(), feed.clone(), source.context.stamp());
         let made = tokio::task::spawn_blocking(move || answer(&sky, &feed, at, now)).await?;

@@ -1,0 +1,95 @@
+//! Every crash point of landing and building, struck on its first and second pass: the next process loses nothing.
+
+use std::collections::BTreeSet;
+
+use contrail_kit::crash;
+
+use super::alone;
+use super::sky::{Reply, story};
+use super::world::{Fault, Parts, World, every, few, is_crash};
+use crate::verify;
+
+/// Where a role can be hit: names, with the passes that are tried.
+fn strikes(points: &BTreeSet<&'static str>) -> Vec<(&'static str, u32)> {
+    // Each table has its own commit: later passes of the compare-and-set strike the later ones.
+    let passes = |name: &str| if name.contains("_cas") { 1..=5 } else { 1..=2 };
+    points.iter().flat_map(|name| passes(name).map(|pass| (*name, pass))).collect()
+}
+
+/// Runs `role` once to see which points it passes, then once for each strike in a world of its own, and hands that
+/// world's next process to `next`.
+fn enumerate(
+    prepare: impl Fn() -> World,
+    role: impl AsyncFn(Parts) -> Result<(), Fault>,
+    next: impl Fn(&World, usize, &str),
+) -> BTreeSet<&'static str> {
+    let clean = prepare();
+    let (outcome, points) = clean.run(async |node| crash::watch(role(node)).await);
+    outcome.unwrap();
+    next(&clean, 0, "without a crash");
+    for (n, (point, pass)) in strikes(&points).into_iter().enumerate() {
+        let mut world = prepare();
+        crash::arm(point, pass);
+        let outcome = world.run(async |node| role(node).await);
+        crash::disarm();
+        if let Err(error) = outcome {
+            assert!(is_crash(error.as_ref()), "{point}:{pass}: {error}");
+        }
+        world.restart();
+        next(&world, n, &format!("{point}, pass {pass}"));
+    }
+    points
+}
+
+fn assert_passed(points: &BTreeSet<&'static str>, wanted: &[&str]) {
+    let left: Vec<_> = wanted.iter().filter(|name| !points.contains(*name)).collect();
+    assert!(left.is_empty(), "{left:?} were not passed: the story is too short for them");
+}
+
+async fn fill_and_land(node: &Parts, replies: &[Reply], rows: usize) -> Result<(), Fault> {
+    node.fill(replies).await?;
+    Ok(node.land(every(rows)).await?)
+}
+
+#[test]
+fn a_lander_that_crashes_anywhere_loses_and_doubles_nothing() {
+    let _turn = alone();
+    let (told, project) = (story(), few());
+    let points = enumerate(
+        || World::new(project.clone()),
+        async |node| fill_and_land(&node, &told, 80).await,
+        |world, n, what| {
+            let found = world.run(async |node| verify::offsets(&node.raw, &node.dead, &node.engine).await.unwrap());
+            assert!(found.iter().all(|finding| finding.ok), "{what}, before the next lander: {found:?}");
+            // The next lander cuts its batches as the last one did, or otherwise.
+            world.flow(&told, [80, 1000, 33][n % 3]).unwrap_or_else(|e| panic!("{what}: {e}"));
+            world.assert_equals(&told, what);
+        },
+    );
+    assert_passed(&points, &["log.append.after_commit", "land.read", "land.decoded", "land.encoded"]);
+    assert_passed(&points, &["land.dead_letters_committed", "land.committed", "lake.catalog.after_cas"]);
+}
+
+#[test]
+fn a_builder_that_crashes_anywhere_goes_on_to_the_same_tables() {
+    let _turn = alone();
+    let (told, project) = (story(), few());
+    let points = enumerate(
+        || {
+            let world = World::new(project.clone());
+            world.flow(&told[..5], 1000).unwrap();
+            world.run(async |node| fill_and_land(&node, &told[..14], 100).await).unwrap();
+            world
+        },
+        async |node| node.build().await,
+        |world, n, what| {
+            // The next builder finds the same input, or more.
+            let replies = if n % 2 == 0 { &told[..14] } else { &told[..] };
+            world.flow(replies, 1000).unwrap_or_else(|e| panic!("{what}: {e}"));
+            world.assert_equals(replies, what);
+        },
+    );
+    assert_passed(&points, &["build.append.computed", "build.append.encoded", "build.append.committed"]);
+    assert_passed(&points, &["build.fold.followed", "build.fold.encoded", "build.fold.committed"]);
+    assert_passed(&points, &["build.mart.encoded", "build.mart.committed", "lake.catalog.before_cas"]);
+}
