@@ -62,7 +62,7 @@ pub(super) fn parse(file: &Path, text: &str) -> Result<Model, ProjectError> {
     let fail = |line: usize, message: String| ProjectError::Header { file: shown.clone(), line, message };
     let (toml_text, sql, sql_line) = split(text);
     if toml_text.trim().is_empty() {
-        let message = "no header: start the file with `-- description = \"…\"` and the other keys (docs/models.md)";
+        let message = "no header: start the file with `-- description = \"…\"` and the other keys, as models/clean/states.sql does";
         return Err(fail(1, message.into()));
     }
     let line_of = |offset: usize| toml_text[..offset.min(toml_text.len())].matches('\n').count() + 1;

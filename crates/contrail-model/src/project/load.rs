@@ -107,3 +107,64 @@ fn hash(model: &Model) -> String {
     }
     sha.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, inputs: &str) -> (PathBuf, String) {
+        let header = format!(
+            "-- description = \"d\"\n-- owner = \"o\"\n-- kind = \"view\"\n-- inputs = [{inputs}]\n-- grain = \"g\"\n\
+             -- columns = [{{ name = \"a\", type = \"text\", doc = \"A\" }}]\nSELECT 1"
+        );
+        (PathBuf::from(format!("models/view/{name}.sql")), header)
+    }
+
+    #[test]
+    fn the_shipped_models_load_and_inputs_come_first() {
+        let project = embedded();
+        assert_eq!(project.models.len(), 13);
+        for (i, model) in project.models.iter().enumerate() {
+            for input in &model.inputs {
+                let known = RAW.contains(&input.as_str()) || project.models[..i].iter().any(|m| m.name == *input);
+                assert!(known, "{} comes before its input {input}", model.name);
+            }
+            assert_eq!(model.hash.len(), 64);
+            assert!(model.def.doc.len() >= 12 && model.def.columns.iter().all(|c| c.doc.len() > 5), "{}", model.name);
+        }
+        let readers: Vec<&str> = project.readers("aircraft_cells").map(|m| m.name.as_str()).collect();
+        assert_eq!(readers, ["flight_density"]);
+        // The folder that is embedded, opened as a folder, is the same project.
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+        let opened = super::folder(&folder).unwrap();
+        assert!(opened.models.iter().zip(&project.models).all(|(a, b)| (&a.name, &a.hash) == (&b.name, &b.hash)));
+    }
+
+    #[test]
+    fn circles_strangers_and_twins_are_named() {
+        let cases = [
+            (vec![file("a", "\"b\""), file("b", "\"c\""), file("c", "\"a\"")], "a -> b -> c -> a"),
+            (vec![file("a", "\"a\"")], "a -> a"),
+            (vec![file("a", "\"b\""), file("b", "\"b\"")], "b -> b"),
+            (vec![file("a", "\"states_row\"")], "input \"states_row\" is neither a model nor a raw table"),
+            (vec![file("a", ""), file("a", "")], "define the same model"),
+        ];
+        for (files, part) in cases {
+            let message = assemble(files).unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
+        let message = super::folder(Path::new("/nowhere")).unwrap_err().to_string();
+        assert!(message.contains("/nowhere") && message.contains("check that"), "{message}");
+    }
+
+    #[test]
+    fn a_changed_statement_or_column_changes_the_hash_and_a_changed_comment_does_not() {
+        let hash =
+            |text: &str| assemble(vec![(PathBuf::from("m/view/a.sql"), text.into())]).unwrap().models[0].hash.clone();
+        let (_, text) = file("a", "");
+        assert_eq!(hash(&text), hash(&text.replace("\"d\"", "\"other words\"")));
+        assert_ne!(hash(&text), hash(&text.replace("SELECT 1", "SELECT 2")));
+        assert_ne!(hash(&text), hash(&text.replace("\"text\"", "\"double\"")));
+        assert_ne!(hash(&text), hash(&format!("{text} FROM reference_airlines")));
+    }
+}

@@ -229,8 +229,9 @@ fn one_aircraft_and_the_timeline() {
 #[test]
 #[ignore = "a measurement"]
 fn month_of_the_sky() {
-    let engine = engine();
     let folder = tempfile::tempdir().unwrap();
+    let project = std::sync::Arc::new(crate::Project::embedded());
+    let engine = Engine::open(&folder.path().join("a.duckdb"), project, &crate::EngineOptions::default()).unwrap();
     let write = |table: &str, day: i64, select: &str| {
         let def = &engine.project().get(table).unwrap().def;
         let columns: Vec<String> = def
