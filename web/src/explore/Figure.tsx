@@ -1,0 +1,121 @@
+import { Download, Table2 } from 'lucide-react'
+import { useId, type ReactNode } from 'react'
+import { download, type Table } from './csv'
+import styles from './Figure.module.css'
+import type { FigureName } from './search'
+import type { ExploreModel } from './useExplore'
+
+const MOST_ROWS = 500
+
+export interface FigureProps {
+  model: ExploreModel
+  name: FigureName
+  title: string
+  /** Unit or meaning, behind the title. */
+  meaning: string
+  /** The figure as one sentence. */
+  sentence: string
+  /** The same as rows; null until there is something. */
+  table: (() => Table) | null
+  /** In the header, before the buttons: what is under the pointer. */
+  readout?: ReactNode
+  error?: Error | null
+  onRetry?: () => void
+  children: ReactNode
+}
+
+/** A panel with a title, and everything that it shows also as a sentence, a table and a file. */
+export function Figure(props: FigureProps) {
+  const { model, name, title, meaning, sentence, table, readout, error, onRetry, children } = props
+  const id = useId()
+  const asTable = model.search.table?.includes(name) ?? false
+  const toggle = () => {
+    const others = (model.search.table ?? []).filter(other => other !== name)
+    const next = asTable ? others : [...others, name]
+    model.set({ table: next.length > 0 ? next : undefined }, false)
+  }
+  const shown = asTable && table ? table() : null
+  return (
+    <section className={styles.figure} aria-labelledby={id} data-figure={name}>
+      <header>
+        <h2 id={id}>{title}</h2>
+        <span className={styles.meaning}>{readout ?? meaning}</span>
+        {shown && (
+          <button
+            type="button"
+            aria-label={`${title}: save as CSV`}
+            title="Save as CSV"
+            onClick={() => save(name, shown)}
+          >
+            <Download size={15} strokeWidth={1.75} aria-hidden />
+          </button>
+        )}
+        <button
+          type="button"
+          aria-label={`${title}: show as table`}
+          title="Table"
+          aria-pressed={asTable}
+          onClick={toggle}
+        >
+          <Table2 size={15} strokeWidth={1.75} aria-hidden />
+        </button>
+      </header>
+      {sentence !== '' && <span className="visually-hidden" role="img" aria-label={sentence} />}
+      {error && !table ? (
+        <div className={styles.failed} role="alert">
+          <b>This figure could not be read</b>
+          <p>{error.message}</p>
+          <button type="button" onClick={onRetry}>
+            Try again
+          </button>
+        </div>
+      ) : shown ? (
+        <Rows table={shown} label={title} />
+      ) : table ? (
+        children
+      ) : (
+        <div className={styles.waiting} aria-hidden />
+      )}
+    </section>
+  )
+}
+
+const save = (name: string, table: Table) => download(`contrail-${name}.csv`, table)
+
+function Rows({ table: { columns, rows }, label }: { table: Table; label: string }) {
+  return (
+    <div className={styles.table} tabIndex={0} role="region" aria-label={`${label}, table`}>
+      <table>
+        <thead>
+          <tr>
+            {columns.map(column => (
+              <th key={column.csv} scope="col" data-numeric={column.numeric || undefined}>
+                {column.title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.slice(0, MOST_ROWS).map((row, i) => (
+            <tr key={i}>
+              {row.map((cell, k) => (
+                <td
+                  key={columns[k].csv}
+                  data-numeric={columns[k].numeric || undefined}
+                  data-mono={columns[k].mono || undefined}
+                >
+                  {columns[k].text(cell)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {rows.length > MOST_ROWS && (
+        <p>
+          The first {MOST_ROWS} of {rows.length.toLocaleString('en-US')} rows; the file has them all.
+        </p>
+      )}
+    </div>
+  )
+}
