@@ -108,8 +108,18 @@ export class ExploreMap {
   setTheme(theme: Theme) {
     if (theme === this.theme) return
     this.theme = theme
-    this.map.setStyle(baseStyle({ theme, airports: false }))
+    if (this.map.getLayer('ocean')) this.paint()
+    else this.map.once('style.load', () => this.paint())
     this.draw(true)
+  }
+
+  /** Repaints the base map in place; a new style would fetch and build everything again. */
+  private paint() {
+    for (const layer of baseStyle({ theme: this.theme }).layers) {
+      if (!this.map.getLayer(layer.id)) continue
+      for (const [name, value] of Object.entries(layer.paint ?? {}))
+        this.map.setPaintProperty(layer.id, name as 'line-color', value)
+    }
   }
 
   setAnswer(answer: DensityAnswer | null) {

@@ -2,7 +2,7 @@
 import 'uplot/dist/uPlot.min.css'
 import { useEffect, useRef } from 'react'
 import uPlot from 'uplot'
-import { formatShort } from '../format/numbers'
+import { formatNumber, formatShort } from '../format/numbers'
 import { formatDay, formatHourMinute } from '../format/time'
 import { useTheme, useZone, type Zone } from '../prefs/preferences'
 import { isolated, type Series } from './figures'
@@ -96,7 +96,7 @@ function options(
         size: 44,
         gap: 8,
         space: 42,
-        values: (_, splits) => splits.map(value => formatShort(value)),
+        values: (_, splits) => splits.map(value => (splits[1] % 500 === 0 ? formatShort(value) : formatNumber(value))),
       },
     ],
     series: [

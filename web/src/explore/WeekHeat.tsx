@@ -65,7 +65,7 @@ export function WeekHeat({ model }: { model: ExploreModel }) {
       }
     >
       <div className={styles.heat}>
-        <table ref={body} data-chosen={chosen || undefined} onMouseLeave={() => setPointed(null)}>
+        <table ref={body} data-chosen={chosen || undefined}>
           <tbody>
             {WEEK.map((dow, day) => (
               <tr key={dow}>
@@ -81,7 +81,7 @@ export function WeekHeat({ model }: { model: ExploreModel }) {
                 </th>
                 {DAY_HOURS.map(hour => {
                   const value = grid?.[day][hour] ?? null
-                  if (value === null) return <td key={hour} className={styles.empty} />
+                  if (value === null) return <td key={hour} className={styles.empty} aria-label="no data" />
                   return (
                     <td key={hour}>
                       <button
@@ -100,6 +100,7 @@ export function WeekHeat({ model }: { model: ExploreModel }) {
                         }}
                         onBlur={() => setPointed(null)}
                         onMouseEnter={() => setPointed([day, hour])}
+                        onMouseLeave={() => setPointed(null)}
                         onClick={() => set(toggleSlot(filters, dow, hour))}
                       />
                     </td>
@@ -108,7 +109,7 @@ export function WeekHeat({ model }: { model: ExploreModel }) {
               </tr>
             ))}
             <tr className={styles.hours}>
-              <td />
+              <td aria-hidden />
               {DAY_HOURS.map(hour => (
                 <th key={hour} scope="col">
                   <button

@@ -44,10 +44,8 @@ export function useExplore() {
   const search = useExploreSearch()
   const set = useSetExploreSearch()
   const { country, airline, band, dow, hour } = search
-  const filters = useMemo(
-    () => filtersOf({ country, airline, band, dow, hour }),
-    [JSON.stringify([country, airline, band, dow, hour])],
-  )
+  const filtersKey = JSON.stringify([country, airline, band, dow, hour])
+  const filters = useMemo(() => filtersOf({ country, airline, band, dow, hour }), [filtersKey])
   const range = useAnswer<RangeAnswer>('/explore/range', {})
   const covered = useMemo(() => (range.data ? coveredPeriod(range.data) : null), [range.data])
   const period = useMemo(
