@@ -43,6 +43,8 @@ pub enum EngineError {
     Open { path: PathBuf, message: String },
     #[error("{what}: {message}")]
     Sql { what: String, message: String },
+    #[error("{what} needs more memory than the engine may use: choose a shorter time, or let the engine have more")]
+    Memory { what: String },
     #[error("{what}: column {column} of the result {message}")]
     Shape { what: String, column: String, message: String },
     #[error("{what}: {0}", what = .1)]
@@ -54,7 +56,7 @@ pub enum EngineError {
 impl Classified for EngineError {
     fn class(&self) -> Class {
         match self {
-            Self::Locked { .. } | Self::Open { .. } => Class::USER,
+            Self::Locked { .. } | Self::Open { .. } | Self::Memory { .. } => Class::USER,
             Self::Io { .. } => Class::EXTERNAL,
             Self::Sql { .. } | Self::Shape { .. } | Self::Arrow(..) => Class::INTERNAL,
         }
@@ -108,11 +110,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Settings of DuckDB that both instances share: UTC, and an allocator that gives memory back.
+/// Settings of DuckDB that both instances share: UTC, an allocator that gives memory back, and no second copy of files
+/// that the system's page cache holds anyway.
 pub(crate) const SETTINGS: &str = "SET GLOBAL TimeZone = 'UTC';
     SET GLOBAL allocator_background_threads = true;
     SET GLOBAL allocator_flush_threshold = '1MB';
     SET GLOBAL allocator_bulk_deallocation_flush_threshold = '4MB';
+    SET GLOBAL enable_external_file_cache = false;
     SET GLOBAL autoinstall_known_extensions = false;
     SET GLOBAL autoload_known_extensions = false;";
 
@@ -273,5 +277,6 @@ impl Engine {
 }
 
 pub(crate) fn sql_error(what: &str, error: duckdb::Error) -> EngineError {
-    EngineError::Sql { what: what.to_owned(), message: error.to_string() }
+    let (what, message) = (what.to_owned(), error.to_string());
+    if message.contains("Out of Memory") { EngineError::Memory { what } } else { EngineError::Sql { what, message } }
 }

@@ -1,5 +1,7 @@
 //! Where aircraft were: observations by grid cell.
 
+use std::collections::BTreeMap;
+
 use contrail_types::time::DAY;
 use serde::Serialize;
 
@@ -26,30 +28,33 @@ pub fn density(engine: &Engine, sources: &Sources, filters: &Filters) -> Result<
         length if length <= 10 * DAY => 2,
         _ => 4,
     };
-    let who = filters.of_whom(range);
     let cell = match merged {
         1 => "cell".to_owned(),
         _ => format!("{COLUMNS} * (cell // {COLUMNS} // {merged}) + cell % {COLUMNS} // {merged}"),
     };
-    let sql = format!(
-        "SELECT ({cell})::BIGINT AS merged, sum({})::BIGINT AS seen
-         FROM (SELECT * FROM aircraft_cells WHERE {} AND {} AND {}) {who}
-         GROUP BY merged",
-        filters.in_phases(),
-        within(range),
-        filters.band_rows(),
-        filters.week(),
-    );
-    let mut inputs = vec![("aircraft_cells", sources.cells.clone())];
-    if !who.is_empty() {
-        inputs.push(("aircraft_hours", sources.hours.clone()));
+    let mut sums: BTreeMap<i64, i64> = BTreeMap::new();
+    for piece in filters.pieces(range) {
+        let who = filters.of_whom(piece);
+        let sql = format!(
+            "SELECT ({cell})::BIGINT AS merged, sum({})::BIGINT AS seen
+             FROM (SELECT * FROM aircraft_cells WHERE {} AND {} AND {}) {who}
+             GROUP BY merged",
+            filters.in_phases(),
+            within(piece),
+            filters.band_rows(),
+            filters.week(),
+        );
+        let mut inputs = vec![("aircraft_cells", sources.cells.clone())];
+        if !who.is_empty() {
+            inputs.push(("aircraft_hours", sources.hours.clone()));
+        }
+        let rows = Rows(engine.query_over(&sql, &inputs, &[])?);
+        for row in 0..rows.len() {
+            *sums.entry(rows.int(0, row)).or_default() += rows.int(1, row);
+        }
     }
-    let rows = Rows(engine.query_over(&sql, &inputs, &[])?);
-    let mut cells: Vec<(i32, i32, i64)> = (0..rows.len())
-        .map(|i| (rows.int(0, i) / COLUMNS, rows.int(0, i) % COLUMNS, rows.int(1, i)))
-        .filter(|(_, _, seen)| *seen > 0)
-        .map(|(row, column, seen)| (row as i32, column as i32, seen))
-        .collect();
-    cells.sort_unstable();
+    let place = |cell: i64| ((cell / COLUMNS) as i32, (cell % COLUMNS) as i32);
+    let seen = sums.into_iter().filter(|(_, seen)| *seen > 0);
+    let cells = seen.map(|(cell, seen)| (place(cell).0, place(cell).1, seen)).collect();
     Ok(Density { cell_deg: 0.25 * f64::from(merged), cells })
 }

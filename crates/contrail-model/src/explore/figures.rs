@@ -319,18 +319,20 @@ impl When {
         filters: &Filters,
         range: (Micros, Micros),
     ) -> Result<(), EngineError> {
-        let sql = format!(
-            "SELECT hour, altitude_band::BIGINT, sum({})::BIGINT
-             FROM (SELECT * FROM aircraft_cells WHERE {}) {}
-             GROUP BY hour, altitude_band",
-            filters.in_phases(),
-            within(range),
-            filters.of_whom(range)
-        );
         let inputs = [("aircraft_cells", sources.cells.clone()), ("aircraft_hours", sources.hours.clone())];
-        let rows = Rows(engine.query_over(&sql, &inputs, &[])?);
-        let counted: BTreeMap<(Option<Micros>, i64), i64> =
-            (0..rows.len()).map(|i| ((rows.time(0, i), rows.int(1, i)), rows.int(2, i))).collect();
+        let mut counted: BTreeMap<(Option<Micros>, i64), i64> = BTreeMap::new();
+        for piece in filters.pieces(range) {
+            let sql = format!(
+                "SELECT hour, altitude_band::BIGINT, sum({})::BIGINT
+                 FROM (SELECT * FROM aircraft_cells WHERE {}) {}
+                 GROUP BY hour, altitude_band",
+                filters.in_phases(),
+                within(piece),
+                filters.of_whom(piece)
+            );
+            let rows = Rows(engine.query_over(&sql, &inputs, &[])?);
+            counted.extend((0..rows.len()).map(|i| ((rows.time(0, i), rows.int(1, i)), rows.int(2, i))));
+        }
         for hour in &mut self.0 {
             let of = |band| counted.get(&(Some(hour.start), i64::from(band))).copied().unwrap_or(0);
             hour.bands = bands().map(of).collect();

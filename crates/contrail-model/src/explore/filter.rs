@@ -30,6 +30,8 @@ pub struct Filters {
 
 /// Number of altitude bands that have a column: 0 is the ground, the last is open upwards.
 pub(super) const BANDS: i32 = 15;
+/// Longest time of which cells and hours are joined at once.
+const JOINED: Micros = 3 * DAY;
 /// Width of a band in metres.
 pub(super) const BAND_WIDTH: i32 = 1000;
 
@@ -103,6 +105,14 @@ impl Filters {
         }
         let list: Vec<String> = self.band.iter().map(i32::to_string).collect();
         format!("altitude_band IN ({})", list.join(", "))
+    }
+
+    /// The range in pieces whose join of cells with hours fits into memory; one piece where nothing is joined.
+    pub(super) fn pieces(&self, (start, end): (Micros, Micros)) -> Vec<(Micros, Micros)> {
+        if self.country.is_empty() && self.airline.is_empty() {
+            return vec![(start, end)];
+        }
+        (0..).map(|i| start + i * JOINED).take_while(|at| *at < end).map(|at| (at, end.min(at + JOINED))).collect()
     }
 
     /// What keeps only cells of aircraft-hours of the chosen countries and airlines; nothing if none are chosen.
@@ -189,6 +199,14 @@ mod tests {
         assert_eq!(filters.before(), (-2 * HOUR, HOUR));
         let whole = Filters { from: HOUR, to: 3 * HOUR, ..Filters::default() };
         assert_eq!(whole.hours(), (HOUR, 3 * HOUR));
+    }
+
+    #[test]
+    fn pieces_cover_the_range_once() {
+        let filters = Filters { country: vec!["DE".into()], ..Filters::default() };
+        assert_eq!(filters.pieces((0, 7 * DAY)), [(0, 3 * DAY), (3 * DAY, 6 * DAY), (6 * DAY, 7 * DAY)]);
+        assert_eq!(filters.pieces((5, 5)), []);
+        assert_eq!(Filters::default().pieces((0, 7 * DAY)), [(0, 7 * DAY)]);
     }
 
     #[test]
