@@ -1,0 +1,8 @@
+//! The binary as its users meet it: real processes, real folders, killed, fed with faults and with nonsense.
+
+mod bad_input;
+mod faults;
+mod kills;
+mod node;
+mod recording;
+mod sky;
