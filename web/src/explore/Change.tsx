@@ -19,5 +19,5 @@ export function changeText(now: number, before: number): string {
   const percent = relative * 100
   if (percent >= 1000) return `×${formatNumber(now / before)}`
   const text = formatNumber(percent, Math.abs(percent) < 100 ? 1 : 0)
-  return `${text.startsWith('−') || /^0(\.0)?$/.test(text) ? text : `+${text}`} %`
+  return `${/^0(\.0)?$/.test(text) ? '±0' : text.startsWith('−') ? text : `+${text}`} %`
 }

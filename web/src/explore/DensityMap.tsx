@@ -25,8 +25,8 @@ export function DensityMap({ model }: { model: ExploreModel }) {
     <Figure
       model={model}
       name="map"
-      title="Where"
-      meaning="observations by place, logarithmic"
+      title="Density"
+      meaning="observations by place, log scale"
       sentence={sentence}
       table={answer ? () => densityTable(answer) : null}
       error={density.error instanceof Error ? density.error : null}
@@ -102,7 +102,7 @@ function MapBox({ model, sentence }: { model: ExploreModel; sentence: string }) 
       {scale && !none && (
         <div className={styles.legend} aria-hidden>
           <span>1</span>
-          <i style={{ background: sequentialGradient(theme, LEAST_SHARE) }} />
+          <i style={{ background: sequentialGradient(theme, LEAST_SHARE[theme]) }} />
           <span>{formatNumber(scale.most)}</span>
           <em>in {scale.degrees}° cells</em>
         </div>

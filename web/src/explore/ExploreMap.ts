@@ -36,7 +36,9 @@ export interface ExploreMapOptions {
 }
 
 /** Even the emptiest cell must stand out from the land. */
-export const LEAST_SHARE = 0.14
+export const LEAST_SHARE: Record<Theme, number> = { dark: 0.14, light: 0.3 }
+/** Below this the names of countries would cover what they name. */
+const LABELS_FROM_ZOOM = 2.2
 const EASE_MS = 400
 const WORLD = { west: -168, south: -52, east: 178, north: 70 }
 
@@ -98,6 +100,7 @@ export class ExploreMap {
   /** Also after a lost graphics context, when the map rebuilds its style without our layer. */
   private readonly addLayer = () => {
     const { map, layer } = this
+    map.setLayerZoomRange('country-labels', LABELS_FROM_ZOOM, 7.5)
     if (!map.getLayer(layer.id)) map.addLayer(layer, map.getLayer('borders') ? 'borders' : undefined)
   }
 
@@ -174,9 +177,10 @@ export class ExploreMap {
     const { cells } = this.merged
     const most = cells.reduce((top, [, , count]) => Math.max(top, count), 1)
     const degrees = answer.cell_deg * factor
+    const least = LEAST_SHARE[this.theme]
     this.layer.setCells(
       encodeCells(cells, degrees, count => {
-        const share = LEAST_SHARE + (1 - LEAST_SHARE) * logShare(count, most)
+        const share = least + (1 - least) * logShare(count, most)
         return [...sequentialRgb(share, this.theme), 235]
       }),
     )

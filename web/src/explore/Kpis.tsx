@@ -63,7 +63,7 @@ export function Kpis({ model }: { model: ExploreModel }) {
   )
 }
 
-const signed = (text: string) => (text.startsWith('−') || /^0(?!\.)\b/.test(text) ? text : `+${text}`)
+const signed = (text: string) => (text.startsWith('−') ? text : /^0\b(?!\.)/.test(text) ? `±${text}` : `+${text}`)
 
 function Difference({ now, before }: { now: number | undefined; before: number | undefined }) {
   if (now === undefined || before === undefined) return null
@@ -108,7 +108,8 @@ function Kpi({ name, value, unit, text, title, children }: KpiProps) {
         {value !== null && unit && <span className="unit">{unit}</span>}
       </dd>
       <dd className={styles.text}>
-        {children} {text}
+        {children}
+        <span>{text}</span>
       </dd>
     </div>
   )

@@ -37,7 +37,7 @@ export function SeriesChart({ series, period, onPoint, onBrush }: SeriesChartPro
       if (ended) return
       chart = new uPlot(
         { ...sizeOf(element), ...options(series, period, zone, latest) },
-        [series.times, series.counts, series.before],
+        [series.times, ...lines(series)],
         element,
       )
       resize.observe(element)
@@ -54,6 +54,16 @@ export function SeriesChart({ series, period, onPoint, onBrush }: SeriesChartPro
 
 const sizeOf = (element: HTMLElement) => ({ width: element.clientWidth, height: element.clientHeight })
 
+/** The hours that are over, those of the period before, and the step to the hour that is still running. */
+function lines({ counts, before, running }: Series): (number | null)[][] {
+  if (running === null || counts[running - 1] == null) return [counts, before, counts.map(() => null)]
+  return [
+    counts.map((count, i) => (i === running ? null : count)),
+    before,
+    counts.map((count, i) => (i >= running - 1 ? count : null)),
+  ]
+}
+
 type Handlers = { current: Pick<SeriesChartProps, 'onPoint' | 'onBrush'> }
 
 function options(
@@ -69,7 +79,7 @@ function options(
   const axis = { stroke: token('--tx3'), font, ticks: { show: false } }
   const compared = series.before.some(value => value !== null)
   return {
-    padding: [10, 12, 0, 0],
+    padding: [10, 20, 0, 0],
     legend: { show: false },
     tzDate: seconds => (zone === 'utc' ? uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC') : new Date(seconds * 1000)),
     cursor: {
@@ -109,6 +119,7 @@ function options(
         points: { show: lonely.length > 0, filter: () => lonely, size: 6, fill: accent, stroke: accent },
       },
       { show: compared, stroke: token('--tx3'), width: 1.25, dash: [4, 4], points: { show: false }, spanGaps: false },
+      { stroke: accent, width: 2, dash: [2, 5], points: { show: false }, spanGaps: false },
     ],
     hooks: {
       drawClear: [chart => drawGaps(chart, series.gaps, token('--warn'))],

@@ -53,7 +53,7 @@ export function WeekHeat({ model }: { model: ExploreModel }) {
       model={model}
       name="hours"
       title="When the sky is full"
-      meaning="mean aircraft, days and hours in UTC"
+      meaning="mean aircraft, UTC"
       sentence={grid ? sentence(grid) : ''}
       table={grid ? () => weekTable(grid) : null}
       readout={

@@ -11,6 +11,8 @@ export interface Series {
   before: (number | null)[]
   /** Stretches without data that no filter has taken out: start and end, seconds. */
   gaps: [from: number, to: number][]
+  /** Place of the hour that is not over yet. */
+  running: number | null
 }
 
 /** ISO day of the week and hour of the day in UTC. */
@@ -28,12 +30,13 @@ export function buildSeries(
 ): Series {
   const now = new Map(points.map(point => [Date.parse(point.hour), point.aircraft]))
   const then = new Map((previous ?? []).map(point => [Date.parse(point.hour) + (to - from), point.aircraft]))
-  const series: Series = { times: [], counts: [], before: [], gaps: [] }
+  const series: Series = { times: [], counts: [], before: [], gaps: [], running: null }
   for (let hour = from; hour < to; hour += HOUR) {
     const count = now.get(hour) ?? null
     series.times.push((hour + HOUR / 2) / 1000)
     series.counts.push(count)
     series.before.push(then.get(hour) ?? null)
+    if (count !== null && hour + HOUR > nowMs) series.running = series.times.length - 1
     const { dow, hour: ofDay } = placeInWeek(hour)
     const wanted = (filters.dow?.includes(dow) ?? true) && (filters.hour?.includes(ofDay) ?? true)
     // With a filter an hour without anything is a quiet hour; without one it is a hole in what was recorded.
@@ -102,7 +105,7 @@ export function mergeCells(cells: readonly DensityCell[], factor: number): Densi
   return [...merged.values()]
 }
 
-const LEAST_PIXELS = 3
+const LEAST_PIXELS = 1.8
 
 /** How many cells to join on each side so that one is wide enough on screen at a zoom of the map. */
 export function mergeFactor(cellDegrees: number, zoom: number): number {
