@@ -177,16 +177,24 @@ fn the_period_before_is_compared_only_where_it_is_covered() {
 #[test]
 fn long_ranges_have_coarser_cells() {
     let (engine, _, sources) = setup();
-    let range = |hours: i64| Filters { from: T0, to: T0 + hours * HOUR, ..Filters::default() };
-    let fine = density(&engine, &sources, &range(48)).unwrap();
-    for (hours, degrees, merged) in [(72, 0.5, 2), (24 * 30, 1.0, 4)] {
-        let coarse = density(&engine, &sources, &range(hours)).unwrap();
-        assert_eq!(coarse.cell_deg, degrees);
-        let mut sums = std::collections::BTreeMap::new();
-        for (row, column, n) in &fine.cells {
-            *sums.entry((row / merged, column / merged)).or_insert(0) += n;
+    for country in [vec![], vec!["DE".to_owned(), "US".to_owned()]] {
+        // Begins days before there is anything, so that the rows fall into a later piece.
+        let range = |hours: i64| Filters {
+            from: T0 + (40 - hours) * HOUR,
+            to: T0 + 40 * HOUR,
+            country: country.clone(),
+            ..Filters::default()
+        };
+        let fine = density(&engine, &sources, &range(48)).unwrap();
+        for (hours, degrees, merged) in [(72, 0.5, 2), (24 * 30, 1.0, 4)] {
+            let coarse = density(&engine, &sources, &range(hours)).unwrap();
+            assert_eq!(coarse.cell_deg, degrees);
+            let mut sums = std::collections::BTreeMap::new();
+            for (row, column, n) in &fine.cells {
+                *sums.entry((row / merged, column / merged)).or_insert(0) += n;
+            }
+            assert_eq!(coarse.cells, sums.into_iter().map(|((r, c), n)| (r, c, n)).collect::<Vec<_>>());
         }
-        assert_eq!(coarse.cells, sums.into_iter().map(|((r, c), n)| (r, c, n)).collect::<Vec<_>>());
     }
 }
 
