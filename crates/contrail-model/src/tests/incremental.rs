@@ -198,3 +198,56 @@ fn an_hour_that_is_let_go_gives_no_rows() {
     fold.forget(hour);
     assert!(fold.hours().is_empty() && fold.batch(&[hour]).unwrap().num_rows() == 0);
 }
+
+/// Not a check: what one answer of 12,000 aircraft costs, at the start and at the end of an hour (`cargo test -p
+/// contrail-model -- --ignored --nocapture one_answer`).
+#[test]
+#[ignore = "a measurement"]
+fn one_answer_of_the_sky() {
+    let engine = engine();
+    let project = engine.project();
+    let models = ["states", "aircraft_hours", "aircraft_cells"].map(|n| project.get(n).unwrap());
+    let mut folds = [Fold::new(models[1]), Fold::new(models[2])];
+    for answer in 0..360i64 {
+        let at = super::sample::T0 + answer * 10 * SECOND;
+        let rows: Vec<Raw> = (0..12_000i64)
+            .map(|a| Raw {
+                icao24: format!("{:06x}", a * 1021),
+                last_contact: Some(at - (a % 15) * SECOND),
+                answer_time: at,
+                fetched_at: at,
+                // Some 230 m/s eastwards.
+                position: Some((
+                    -60.0 + (a % 120) as f64,
+                    -180.0 + ((a * 7 % 360) as f64 + answer as f64 * 0.03) % 360.0,
+                )),
+                baro_altitude: Some((a % 120) as f64 * 100.0 + answer as f64),
+                vertical_rate: Some((a % 9) as f64 - 4.0),
+                log_offset: answer * 12_000 + a,
+                ..Raw::default()
+            })
+            .collect();
+        let raw = batch(&rows);
+        let begun = std::time::Instant::now();
+        let states = run(&engine, models[0], "states_raw", raw);
+        let cleaned = begun.elapsed();
+        let parts = [1, 2].map(|i| run(&engine, models[i], "states", states.clone()));
+        let folded = begun.elapsed();
+        for (fold, part) in folds.iter_mut().zip(&parts) {
+            fold.merge(part).unwrap();
+        }
+        let merged = begun.elapsed();
+        if answer % 60 == 59 {
+            let hours = folds[0].hours();
+            let [_, cells] = [0, 1].map(|i| folds[i].batch(&hours).unwrap());
+            let out = begun.elapsed();
+            eprintln!(
+                "answer {answer}: states {cleaned:?}, fold SQL {:?}, merge {:?}, batches out {:?} ({} cells)",
+                folded - cleaned,
+                merged - folded,
+                out - merged,
+                cells.num_rows()
+            );
+        }
+    }
+}
