@@ -53,7 +53,7 @@ function share(filter, without) {
   let rest = 1
   for (const [name, values] of Object.entries(filter)) {
     if (name === without || values.length === 0) continue
-    const all = { country: 24, airline: 30, band: 14, phase: 4, hour: 24, dow: 7 }[name]
+    const all = { country: 24, airline: 30, band: 15, phase: 4, hour: 24, dow: 7 }[name]
     rest *= Math.min(1, values.length / all + 0.05)
   }
   return rest
@@ -108,12 +108,15 @@ export function exploreAnswer(query) {
     series,
     countries: ranked(COUNTRIES, 'iso2', 'country'),
     airlines: ranked(AIRLINES, 'icao', 'airline'),
-    bands: Array.from({ length: 14 }, (_, band) => ({
+    // 0 is the ground, the last is open upwards, -1 is unknown.
+    bands: [...Array(15).keys(), -1].map(band => ({
       band,
-      from_m: band * BAND,
-      to_m: (band + 1) * BAND,
+      from_m: band > 0 ? (band - 1) * BAND : null,
+      to_m: band > 0 && band < 14 ? band * BAND : null,
       observations: Math.round(
-        (4e5 * Math.exp(-(((band - 10.5) / 1.9) ** 2)) + 9e4 * Math.exp(-band / 3)) * share(filter, 'band'),
+        band < 0
+          ? 0
+          : (4e5 * Math.exp(-(((band - 11.5) / 1.9) ** 2)) + 9e4 * Math.exp(-band / 3)) * share(filter, 'band'),
       ),
     })),
     hours: Array.from({ length: 168 }, (_, i) => ({

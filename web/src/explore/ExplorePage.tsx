@@ -2,7 +2,7 @@
 import { AltitudeBands } from './AltitudeBands'
 import { Bars } from './Bars'
 import { DensityMap } from './DensityMap'
-import { EmptyPage, NothingMatches, Stale } from './States'
+import { EmptyPage, errorText, NothingMatches, Stale } from './States'
 import { ExploreHeader } from './ExploreHeader'
 import styles from './ExplorePage.module.css'
 import { Kpis } from './Kpis'
@@ -23,7 +23,7 @@ export function ExplorePage() {
           <EmptyPage
             alert
             title="The figures could not be read"
-            text={failed.error instanceof Error ? failed.error.message : ''}
+            text={errorText(failed.error)}
             action="Try again"
             onAction={() => void failed.refetch()}
           />

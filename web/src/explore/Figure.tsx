@@ -3,6 +3,7 @@ import { useId, type ReactNode } from 'react'
 import { download, type Table } from './csv'
 import styles from './Figure.module.css'
 import type { FigureName } from './search'
+import { errorText } from './States'
 import type { ExploreModel } from './useExplore'
 
 const MOST_ROWS = 500
@@ -64,7 +65,7 @@ export function Figure(props: FigureProps) {
       {error && !table ? (
         <div className={styles.failed} role="alert">
           <b>This figure could not be read</b>
-          <p>{error.message}</p>
+          <p>{errorText(error)}</p>
           <button type="button" onClick={onRetry}>
             Try again
           </button>

@@ -2,15 +2,16 @@ import { CalendarRange, ChevronDown } from 'lucide-react'
 import { useRef, useState } from 'react'
 import { useZone } from '../prefs/preferences'
 import { serverNow } from '../sky/clock'
+import { hourText } from './filters'
 import {
   chosenPreset,
+  customPeriod,
   fromInput,
   lengthText,
   offeredPresets,
   periodText,
   PRESET_NAMES,
   toInput,
-  wholeHours,
   type Period,
 } from './period'
 import styles from './PeriodControl.module.css'
@@ -77,33 +78,57 @@ interface CustomProps {
   onApply: (period: Period) => void
 }
 
+const HOURS = Array.from({ length: 24 }, (_, hour) => hourText(hour))
+
+/** A day and an hour for both ends: figures count whole hours. */
 function Custom({ period, covered, onApply }: CustomProps) {
   const zone = useZone()
   const [from, setFrom] = useState(toInput(period.from, zone))
   const [to, setTo] = useState(toInput(period.to, zone))
   const [problem, setProblem] = useState<string | null>(null)
-  const limits = { min: toInput(covered.from, zone), max: toInput(covered.to, zone), step: 3600 }
   const apply = (event: React.FormEvent) => {
     event.preventDefault()
-    const asked = { from: fromInput(from, zone), to: fromInput(to, zone) }
-    if (!Number.isFinite(asked.from) || !Number.isFinite(asked.to)) return setProblem('Both times are needed.')
-    if (asked.from >= asked.to) return setProblem('The period must begin before it ends.')
-    if (asked.to <= covered.from || asked.from >= covered.to) return setProblem('The lake has nothing of this period.')
+    const asked = customPeriod(fromInput(from, zone), fromInput(to, zone), covered)
+    if (typeof asked === 'string') return setProblem(asked)
     setProblem(null)
-    onApply(wholeHours({ from: Math.max(asked.from, covered.from), to: Math.min(asked.to, covered.to) }))
+    onApply(asked)
   }
+  const limits = { min: toInput(covered.from, zone).slice(0, 10), max: toInput(covered.to, zone).slice(0, 10) }
   return (
     <form className={styles.custom} onSubmit={apply} noValidate>
-      <label>
-        From
-        <input type="datetime-local" value={from} {...limits} onChange={event => setFrom(event.target.value)} />
-      </label>
-      <label>
-        To
-        <input type="datetime-local" value={to} {...limits} onChange={event => setTo(event.target.value)} />
-      </label>
+      <End name="From" value={from} limits={limits} onChange={setFrom} />
+      <End name="To" value={to} limits={limits} onChange={setTo} />
       {problem && <p role="alert">{problem}</p>}
       <button type="submit">Show this period</button>
     </form>
+  )
+}
+
+interface EndProps {
+  name: string
+  /** "2026-03-14T09:00" */
+  value: string
+  limits: { min: string; max: string }
+  onChange: (value: string) => void
+}
+
+function End({ name, value, limits, onChange }: EndProps) {
+  const [day, hour] = value.split('T')
+  return (
+    <fieldset>
+      <legend>{name}</legend>
+      <input
+        type="date"
+        aria-label={`${name}, day`}
+        value={day}
+        {...limits}
+        onChange={event => onChange(`${event.target.value}T${hour}`)}
+      />
+      <select aria-label={`${name}, hour`} value={hour} onChange={event => onChange(`${day}T${event.target.value}`)}>
+        {HOURS.map(text => (
+          <option key={text}>{text}</option>
+        ))}
+      </select>
+    </fieldset>
   )
 }

@@ -19,6 +19,8 @@ export interface SeriesChartProps {
 
 const DAY = 86_400
 const LEAST_BRUSH_PIXELS = 6
+/** There is no half aircraft. */
+const COUNT_STEPS = [1, 2, 5, ...[10, 100, 1000, 10_000, 100_000].flatMap(n => [n, 2 * n, 2.5 * n, 5 * n])]
 
 export function SeriesChart({ series, period, onPoint, onBrush }: SeriesChartProps) {
   const box = useRef<HTMLDivElement>(null)
@@ -106,6 +108,7 @@ function options(
         size: 44,
         gap: 8,
         space: 42,
+        incrs: COUNT_STEPS,
         values: (_, splits) => splits.map(value => (splits[1] % 500 === 0 ? formatShort(value) : formatNumber(value))),
       },
     ],

@@ -1,8 +1,19 @@
 // What the page says when there is nothing to draw: no data, nothing that matches, an answer that did not come.
 import { Link } from '@tanstack/react-router'
+import { ApiError } from '../api/client'
 import { isFiltered, NO_FILTERS } from './filters'
 import styles from './States.module.css'
 import type { ExploreModel } from './useExplore'
+
+/** What went wrong, as sentences. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return 'The server gave no answer.'
+  const detail = error instanceof ApiError ? error.detail : null
+  return [error.message, detail]
+    .filter(Boolean)
+    .map(text => `${text}`.replace(/\.?$/, '.'))
+    .join(' ')
+}
 
 interface EmptyPageProps {
   title: string
@@ -63,10 +74,7 @@ export function Stale({ model: { figures } }: { model: ExploreModel }) {
   return (
     <div className={styles.strip} role="alert" data-tone="bad">
       <b>Not up to date</b>
-      <span>
-        {figures.error instanceof Error ? figures.error.message : 'The server gave no answer'}. These are the figures
-        before.
-      </span>
+      <span>{errorText(figures.error)} These are the figures before.</span>
       <button type="button" onClick={() => void figures.refetch()}>
         Try again
       </button>

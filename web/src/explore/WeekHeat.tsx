@@ -2,7 +2,7 @@ import { useMemo, useRef, useState } from 'react'
 import { formatNumber } from '../format/numbers'
 import { useTheme } from '../prefs/preferences'
 import { Figure } from './Figure'
-import { DAY_HOURS, WEEK, weekGrid } from './figures'
+import { DAY_HOURS, hourlyMeans, WEEK, weekGrid } from './figures'
 import { DAYS, hourText, slotChosen, toggle, toggleSlot } from './filters'
 import { sequentialColor, sequentialGradient } from './sequential'
 import { weekTable } from './tables'
@@ -26,6 +26,8 @@ export function WeekHeat({ model }: { model: ExploreModel }) {
   const grid = useMemo(() => (figures.data ? weekGrid(figures.data.hours) : null), [figures.data])
   const known = useMemo(() => (grid ?? []).flat().filter(mean => mean !== null), [grid])
   const [least, most] = [Math.min(...known), Math.max(...known)]
+  const hourly = useMemo(() => hourlyMeans(grid ?? []), [grid])
+  const hourMost = Math.max(1, ...hourly.map(mean => mean ?? 0))
   const [cursor, setCursor] = useState<Place>([-1, -1])
   const [pointed, setPointed] = useState<Place | null>(null)
   const chosen = filters.dow !== undefined || filters.hour !== undefined
@@ -65,8 +67,24 @@ export function WeekHeat({ model }: { model: ExploreModel }) {
       }
     >
       <div className={styles.heat}>
-        <table ref={body} data-chosen={chosen || undefined}>
+        <table ref={body} data-chosen={chosen || undefined} data-hours={filters.hour ? true : undefined}>
           <tbody>
+            <tr className={styles.hours}>
+              <td aria-hidden />
+              {hourly.map((mean, hour) => (
+                <th key={hour} scope="col">
+                  <button
+                    type="button"
+                    aria-label={`${hourText(hour)} UTC${mean === null ? ', no data' : `, ${formatNumber(mean)} aircraft`}`}
+                    aria-pressed={filters.hour?.includes(hour) ?? false}
+                    title={mean === null ? undefined : `${hourText(hour)}: ${formatNumber(mean)} aircraft on average`}
+                    onClick={() => set({ hour: toggle(filters.hour, hour) })}
+                  >
+                    {mean !== null && <i style={{ height: `${(mean / hourMost) * 100}%` }} />}
+                  </button>
+                </th>
+              ))}
+            </tr>
             {WEEK.map((dow, day) => (
               <tr key={dow}>
                 <th scope="row">
@@ -108,19 +126,10 @@ export function WeekHeat({ model }: { model: ExploreModel }) {
                 })}
               </tr>
             ))}
-            <tr className={styles.hours}>
+            <tr className={styles.labels} aria-hidden>
               <td aria-hidden />
               {DAY_HOURS.map(hour => (
-                <th key={hour} scope="col">
-                  <button
-                    type="button"
-                    aria-label={`${hourText(hour)} UTC`}
-                    aria-pressed={filters.hour?.includes(hour) ?? false}
-                    onClick={() => set({ hour: toggle(filters.hour, hour) })}
-                  >
-                    {hour % 3 === 0 ? String(hour).padStart(2, '0') : '·'}
-                  </button>
-                </th>
+                <td key={hour}>{hour % 3 === 0 && <span>{String(hour).padStart(2, '0')}</span>}</td>
               ))}
             </tr>
           </tbody>

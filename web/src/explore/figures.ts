@@ -66,6 +66,13 @@ export function weekGrid(cells: readonly HourCell[]): (number | null)[][] {
   return grid
 }
 
+/** Mean over the days that have an hour, for each hour of the day; null where no day has it. */
+export const hourlyMeans = (grid: readonly (readonly (number | null)[])[]): (number | null)[] =>
+  DAY_HOURS.map(hour => {
+    const known = grid.flatMap(hours => hours[hour] ?? [])
+    return known.length > 0 ? known.reduce((sum, mean) => sum + mean, 0) / known.length : null
+  })
+
 export interface BandShare extends BandCount {
   share: number
 }

@@ -64,13 +64,17 @@ export function chips(filters: Filters, answer: ExploreAnswer | undefined, units
       units,
     )
   return [
-    ...(filters.country ?? []).map(value => chip('country', value, value, country(value) ?? 'Country')),
-    ...(filters.airline ?? []).map(value => chip('airline', value, value, airline(value) ?? 'Airline')),
+    ...(filters.country ?? []).map(value => chip('country', value, value, country(value) ?? regionName(value))),
+    ...(filters.airline ?? []).map(value => chip('airline', value, value, airline(value) ?? value)),
     ...(filters.band ?? []).map(value => chip('band', value, null, band(value))),
     ...(filters.dow ?? []).map(value => chip('dow', value, null, DAYS[value - 1])),
     ...(filters.hour ?? []).map(value => chip('hour', value, null, `${hourText(value)} UTC`)),
   ]
 }
+
+const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'code' })
+/** For a country that has nothing in the period, so that the server does not name it. */
+const regionName = (iso2: string) => regions.of(iso2) ?? iso2
 
 const chip = (dimension: Dimension, value: string | number, code: string | null, text: string): Chip => ({
   dimension,

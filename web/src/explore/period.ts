@@ -51,6 +51,14 @@ export function offeredPresets(covered: Period, chosen: Preset | null): Preset[]
   return PRESETS.filter((preset, i) => enough < 0 || i <= enough || preset === chosen)
 }
 
+/** What was typed as a period in whole hours that the lake covers, or why that cannot be. */
+export function customPeriod(from: number, to: number, covered: Period): Period | string {
+  if (!Number.isFinite(from) || !Number.isFinite(to)) return 'Both times are needed.'
+  if (from >= to) return 'The period must begin before it ends.'
+  if (to <= covered.from || from >= covered.to) return 'The lake has nothing of this period.'
+  return wholeHours({ from: Math.max(from, covered.from), to: Math.min(to, covered.to) })
+}
+
 export const periodHours = ({ from, to }: Period) => Math.round((to - from) / HOUR)
 
 /** "25 hours", "7 days" */
