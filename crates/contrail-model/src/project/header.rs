@@ -56,88 +56,55 @@ struct HeaderCheck {
     sql: String,
 }
 
+/// Where in which file something is wrong.
+struct Place<'a> {
+    file: &'a Path,
+    header: &'a str,
+}
+
+impl Place<'_> {
+    fn fail(&self, line: usize, message: impl Into<String>) -> ProjectError {
+        ProjectError::Header { file: self.file.display().to_string(), line, message: message.into() }
+    }
+
+    /// The line of a place in the header's text; header and file begin together.
+    fn line(&self, offset: usize) -> usize {
+        self.header[..offset.min(self.header.len())].matches('\n').count() + 1
+    }
+}
+
 /// Turns the text of `models/<layer>/<name>.sql` into a model; `hash` is left empty.
 pub(super) fn parse(file: &Path, text: &str) -> Result<Model, ProjectError> {
-    let shown = file.display().to_string();
-    let fail = |line: usize, message: String| ProjectError::Header { file: shown.clone(), line, message };
     let (toml_text, sql, sql_line) = split(text);
+    let place = Place { file, header: &toml_text };
     if toml_text.trim().is_empty() {
-        let message = "no header: start the file with `-- description = \"…\"` and the other keys, as models/clean/states.sql does";
-        return Err(fail(1, message.into()));
+        let how = "start the file with `-- description = \"…\"` and the other keys, as models/clean/states.sql does";
+        return Err(place.fail(1, format!("no header: {how}")));
     }
-    let line_of = |offset: usize| toml_text[..offset.min(toml_text.len())].matches('\n').count() + 1;
     let header: Header = toml::from_str(&toml_text)
-        .map_err(|e| fail(e.span().map_or(1, |s| line_of(s.start)), format!("header: {}", e.message())))?;
+        .map_err(|e| place.fail(e.span().map_or(1, |s| place.line(s.start)), format!("header: {}", e.message())))?;
     let sql = sql.trim().trim_end_matches(';').trim().to_owned();
     if sql.is_empty() {
-        return Err(fail(sql_line, "no statement after the header: add a SELECT".into()));
+        return Err(place.fail(sql_line, "no statement after the header: add a SELECT"));
     }
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let layer = file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
-
-    let (mut columns, mut notes, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-    for column in &header.columns {
-        let at = line_of(column.name.span().start);
-        let data_type = data_type(column.kind.get_ref()).ok_or_else(|| {
-            let known = "text, boolean, integer, bigint, double, timestamp, integer[]";
-            fail(at, format!("type {:?} of column {} is none of {known}", column.kind.get_ref(), column.name.get_ref()))
-        })?;
-        if columns.iter().any(|c: &Column| &c.name == column.name.get_ref()) {
-            return Err(fail(at, format!("column {} is there twice: take one away", column.name.get_ref())));
-        }
-        let op = if column.key { Some(Op::Key) } else { column.fold };
-        if header.kind == Kind::Fold && op.is_none() {
-            let message = format!("column {} of a fold needs `key = true` or `fold =`", column.name.get_ref());
-            return Err(fail(at, message + " count, sum, min or max"));
-        }
-        if let Some(reason) = (header.kind == Kind::Fold).then(|| unfit(op, &data_type, column.null)).flatten() {
-            return Err(fail(at, format!("column {}: {reason}", column.name.get_ref())));
-        }
-        if column.key {
-            keys.push(column.name.get_ref().clone());
-        }
-        let doc = match &column.unit {
-            Some(unit) => format!("{} [{unit}]", column.doc),
-            None => column.doc.clone(),
-        };
-        columns.push(Column::new(column.name.get_ref(), data_type, column.null, &doc));
-        notes.push(ColumnNote { unit: column.unit.clone(), op: (header.kind == Kind::Fold).then_some(op).flatten() });
-    }
-    let has = |key: &str, wanted: &str| {
-        if columns.iter().any(|c| c.name == wanted) {
-            return Ok(());
-        }
-        Err(fail(1, format!("`{key}` names {wanted:?}, which is not among `columns`")))
-    };
-    let partition = header
-        .partition
-        .as_deref()
-        .map(|text| transform(text).ok_or(text))
-        .transpose()
-        .map_err(|text| fail(1, format!("partition {text:?}: write `hour(column)` or `day(column)`")))?;
-    if partition.is_none() && header.kind != Kind::View {
-        return Err(fail(1, "a table needs `partition`: write `hour(column)` or `day(column)`".into()));
-    }
-    for column in header.sort.iter().chain(&header.bounds).chain(&header.winner).chain(partition.iter().map(|p| &p.0)) {
-        has("sort, bounds, winner or partition", column)?;
-    }
+    let (columns, notes) = columns(&header, &place)?;
+    let partition = partition(&header, &place)?;
     let span = match header.span.as_deref() {
         None => partition.as_ref().map_or(Transform::Hour, |p| p.1),
         Some("hour") => Transform::Hour,
         Some("day") => Transform::Day,
-        Some(other) => return Err(fail(1, format!("span {other:?}: write `hour` or `day`"))),
+        Some(other) => return Err(place.fail(1, format!("span {other:?}: write `hour` or `day`"))),
     };
     let span_column = header.span_column.clone().or_else(|| partition.as_ref().map(|p| p.0.clone()));
-    let winner = match header.kind {
-        Kind::Append if keys.is_empty() || header.winner.is_empty() => {
-            return Err(fail(
-                1,
-                "an append model needs key columns (`key = true`) and `winner = [order columns]`".into(),
-            ));
-        }
-        Kind::Append => Some(WinnerRule { key: keys, order: header.winner.clone() }),
-        _ => None,
-    };
+    let named = header.sort.iter().chain(&header.bounds).chain(&header.winner).chain(&span_column);
+    if let Some(stranger) = named.chain(partition.iter().map(|p| &p.0)).find(|n| columns.iter().all(|c| c.name != **n))
+    {
+        let keys = "sort, bounds, winner, span_column and partition";
+        return Err(place.fail(1, format!("{stranger:?} is not among `columns`: correct {keys}")));
+    }
+    let winner = winner(&header, &place)?;
     let checks = header.checks.into_iter().map(|c| Check { name: c.name, severity: c.severity, sql: c.sql }).collect();
     Ok(Model {
         def: TableDef {
@@ -163,6 +130,58 @@ pub(super) fn parse(file: &Path, text: &str) -> Result<Model, ProjectError> {
         hash: String::new(),
         file: file.into(),
     })
+}
+
+fn columns(header: &Header, place: &Place) -> Result<(Vec<Column>, Vec<ColumnNote>), ProjectError> {
+    let (mut columns, mut notes) = (Vec::<Column>::new(), Vec::new());
+    let fold = header.kind == Kind::Fold;
+    for column in &header.columns {
+        let (at, name) = (place.line(column.name.span().start), column.name.get_ref());
+        let data_type = data_type(column.kind.get_ref()).ok_or_else(|| {
+            let known = "text, boolean, integer, bigint, double, timestamp, integer[]";
+            place.fail(at, format!("type {:?} of column {name} is none of {known}", column.kind.get_ref()))
+        })?;
+        if columns.iter().any(|c| c.name == *name) {
+            return Err(place.fail(at, format!("column {name} is there twice: take one away")));
+        }
+        let op = if column.key { Some(Op::Key) } else { column.fold };
+        if fold && op.is_none() {
+            let message = "needs `key = true` or `fold =` count, sum, min or max";
+            return Err(place.fail(at, format!("column {name} of a fold {message}")));
+        }
+        if let Some(reason) = fold.then(|| unfit(op, &data_type, column.null)).flatten() {
+            return Err(place.fail(at, format!("column {name}: {reason}")));
+        }
+        let doc = match &column.unit {
+            Some(unit) => format!("{} [{unit}]", column.doc),
+            None => column.doc.clone(),
+        };
+        columns.push(Column::new(name, data_type, column.null, &doc));
+        notes.push(ColumnNote { unit: column.unit.clone(), op: fold.then_some(op).flatten() });
+    }
+    Ok((columns, notes))
+}
+
+fn partition(header: &Header, place: &Place) -> Result<Option<(String, Transform)>, ProjectError> {
+    match header.partition.as_deref() {
+        None if header.kind == Kind::View => Ok(None),
+        None => Err(place.fail(1, "a table needs `partition`: write `hour(column)` or `day(column)`")),
+        Some(text) => transform(text)
+            .map(Some)
+            .ok_or_else(|| place.fail(1, format!("partition {text:?}: write `hour(column)` or `day(column)`"))),
+    }
+}
+
+fn winner(header: &Header, place: &Place) -> Result<Option<WinnerRule>, ProjectError> {
+    let key: Vec<String> = header.columns.iter().filter(|c| c.key).map(|c| c.name.get_ref().clone()).collect();
+    match header.kind {
+        Kind::Append if key.is_empty() || header.winner.is_empty() => {
+            let message = "an append model needs key columns (`key = true`) and `winner = [order columns]`";
+            Err(place.fail(1, message))
+        }
+        Kind::Append => Ok(Some(WinnerRule { key, order: header.winner.clone() })),
+        _ => Ok(None),
+    }
 }
 
 /// Header text (comment marks replaced, so that lines keep their numbers), statement, and the line it starts on.
