@@ -181,7 +181,7 @@ export class ExploreMap {
     this.layer.setCells(
       encodeCells(cells, degrees, count => {
         const share = least + (1 - least) * logShare(count, most)
-        return [...sequentialRgb(share, this.theme), 235]
+        return [...sequentialRgb(share, this.theme), 130 + Math.round(115 * share)]
       }),
     )
     this.options.onScale({ degrees, most })
