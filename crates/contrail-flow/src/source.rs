@@ -210,7 +210,7 @@ fn messages(encoder: &mut Encoder, answer: &Answer) -> Result<Messages, CodecErr
     let mut all = Messages::builder();
     all.extend(&states);
     for row in &answer.rejected {
-        all.push(None, Some(&rejected::value(&row.reason, &answer.fetch.feed, &fetch_id, &row.row)));
+        all.push(None, Some(&rejected::value(row.reason, &answer.fetch.feed, &fetch_id, &row.row)));
     }
     Ok(all.finish())
 }

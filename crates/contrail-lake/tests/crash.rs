@@ -3,6 +3,7 @@
 //!
 //! One test in a binary of its own: crash points are armed for the whole process. `CONTRAIL_SOAK=1` takes every pass of
 //! every point instead of the first few.
+// tidy: allow test-binary: crash points are armed for a whole process, which other tests must not share.
 
 #[path = "lake/support.rs"]
 #[allow(dead_code)]

@@ -7,6 +7,7 @@
 mod bytes;
 mod keys;
 mod layers;
+#[cfg(test)]
 mod reference;
 mod sources;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bytes::Bytes;
 pub use layers::{Origin, Origins};
+#[cfg(test)]
 pub use reference::reference;
 pub use sources::Sources;
 

@@ -68,10 +68,10 @@ pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> 
         });
         start_serve(&mut supervisor, &line, listener, token, demo);
     }
-    if let (Some(address), true) = (&address, flags.open) {
-        if let Err(error) = open::that_detached(address) {
-            tracing::warn!(%error, "no browser could be opened");
-        }
+    if let (Some(address), true) = (&address, flags.open)
+        && let Err(error) = open::that_detached(address)
+    {
+        tracing::warn!(%error, "no browser could be opened");
     }
     let stop = CancellationToken::new();
     let status = print::start(&line, supervisor.board(), address, stop.clone());

@@ -39,6 +39,8 @@ pub struct Append {
     pub input: LakeTable,
     engine: Engine,
     recent: Recent,
+    /// The own table's snapshot that `recent` knows.
+    remembers: Option<i64>,
     /// Held hours are tried again when their input changes, and once after a start.
     tried_held: bool,
 }
@@ -52,7 +54,7 @@ struct Sorted {
 
 impl Append {
     pub fn new(model: Model, table: LakeTable, input: LakeTable, engine: Engine) -> Self {
-        Self { model, table, input, engine, recent: Recent::default(), tried_held: false }
+        Self { model, table, input, engine, recent: Recent::default(), remembers: None, tried_held: false }
     }
 
     /// Takes in what is new in the input; commits at most once.
@@ -71,6 +73,10 @@ impl Append {
         if new.is_empty() && release.is_empty() {
             let delta = RecordBatch::new_empty(self.table.schema());
             return Ok(Step { version: own, appended: None, delta, more: false });
+        }
+        if own.snapshot_id() != self.remembers {
+            // Somebody else has committed: keys of theirs would pass for new ones.
+            self.recent = Recent::default();
         }
         self.load_recent(&own).await?;
         let candidates = self.run(&new).await?;
@@ -117,7 +123,7 @@ impl Append {
         let rows = filter_record_batch(&rows, &contacts.values().iter().map(|at| Some(*at >= reach)).collect())?;
         let mut loaded = Recent::covering(reach);
         loaded.insert(&Keys::of(&rows));
-        tracing::debug!(keys = loaded.len(), "recent keys loaded");
+        tracing::debug!(keys = loaded.size(), "recent keys loaded");
         self.recent = loaded;
         Ok(())
     }
@@ -137,8 +143,8 @@ impl Append {
         let asked = self.ask_files(own, &candidates).await?;
         let keys = Keys::of(&candidates);
         let mut beaten = BTreeSet::new();
-        let mut keep = Vec::with_capacity(keys.len());
-        for row in 0..keys.len() {
+        let mut keep = Vec::with_capacity(keys.rows());
+        for row in 0..keys.rows() {
             let (key, order) = (keys.key(row), keys.order(row));
             let kept = match self.recent.look(&key) {
                 Known::Kept(kept) => Some(kept),
@@ -176,7 +182,7 @@ impl Append {
     ) -> Result<HashMap<super::recent::Key, Owned>, BuildError> {
         let keys = Keys::of(candidates);
         let mut wanted: BTreeMap<Micros, BTreeSet<super::recent::Key>> = BTreeMap::new();
-        for row in 0..keys.len() {
+        for row in 0..keys.rows() {
             let key = keys.key(row);
             if self.recent.look(&key) == Known::Ask {
                 wanted.entry(hour_of(key.1)).or_default().insert(key);
@@ -190,7 +196,7 @@ impl Append {
             }
             let rows = self.keys_in(files).await?;
             let keys = Keys::of(&rows);
-            let found = (0..keys.len()).filter(|&row| wanted.contains(&keys.key(row)));
+            let found = (0..keys.rows()).filter(|&row| wanted.contains(&keys.key(row)));
             asked.extend(found.map(|row| (keys.key(row), Owned::from(keys.order(row)))));
         }
         Ok(asked)
@@ -266,6 +272,7 @@ impl Append {
         let committed = self.table.commit(change, fence_on(progress)).await?;
         crash::point("build.append.committed")?;
         self.remember(&sorted.appended, sorted.rewritten.values());
+        self.remembers = Some(committed.snapshot_id);
         let appended = Appended { parent: own.snapshot_id(), snapshot: committed.snapshot_id, overwrote };
         // Somebody else's commit may have come between our load and our landing: then ours is not the next after it.
         let parent =
@@ -291,7 +298,7 @@ impl Append {
         let mut newest = Micros::MIN;
         for rows in std::iter::once(appended).chain(rewritten) {
             let keys = Keys::of(rows);
-            newest = (0..keys.len()).map(|row| keys.key(row).1).fold(newest, Micros::max);
+            newest = (0..keys.rows()).map(|row| keys.key(row).1).fold(newest, Micros::max);
             self.recent.insert(&keys);
         }
         if newest > Micros::MIN {

@@ -35,6 +35,8 @@ pub struct FoldTable {
     /// The own table as this builder left it.
     seen: Progress,
     seen_snapshot: Option<i64>,
+    /// Its sequence number then: up to here readers of the fold have been told every changed hour.
+    told: i64,
     started: bool,
     /// Hours that the lake does not have yet as they are in memory.
     dirty: BTreeSet<Micros>,
@@ -52,6 +54,7 @@ impl FoldTable {
             sequence: 0,
             seen: Progress::default(),
             seen_snapshot: None,
+            told: 0,
             started: false,
             dirty: BTreeSet::new(),
         }
@@ -65,7 +68,14 @@ impl FoldTable {
     pub async fn follow(&mut self, input: &LakeTable, step: &Step) -> Result<BTreeSet<Micros>, BuildError> {
         let own = self.table.load().await?;
         let moved = !self.started || own.snapshot_id() != self.seen_snapshot;
+        let mut theirs = BTreeSet::new();
         if moved {
+            if self.started {
+                // Hours that somebody else has published: the marts have not seen them. After a start they ask.
+                let hours = own.files_after(self.told).filter_map(|f| f.partition);
+                theirs.extend(hours.map(|hour| Micros::from(hour) * HOUR));
+            }
+            self.told = own.sequence_number();
             self.seen = Progress::read(own.properties())?;
             self.seen_snapshot = own.snapshot_id();
             self.sequence = self.seen.covers(self.input());
@@ -77,7 +87,7 @@ impl FoldTable {
         if deriving::is_stale(self.sequence, step.version.sequence_number()) {
             return Err(BuildError::Stale(self.input().to_owned()));
         }
-        let changed = match deriving::follow(self.at, step.version.snapshot_id(), step.appended.as_ref(), moved) {
+        let mut changed = match deriving::follow(self.at, step.version.snapshot_id(), step.appended.as_ref(), moved) {
             Follow::Current => BTreeSet::new(),
             Follow::Merge => self.merge(input, step).await?,
             Follow::Recompute => {
@@ -92,7 +102,14 @@ impl FoldTable {
         self.at = step.version.snapshot_id();
         self.sequence = step.version.sequence_number();
         self.dirty.extend(&changed);
+        changed.extend(theirs);
         Ok(changed)
+    }
+
+    /// The sequence number of this table that readers may say they cover once they have taken in every hour that
+    /// [`FoldTable::follow`] has named. The table itself may be ahead: by what somebody else has published.
+    pub fn told(&self) -> i64 {
+        self.told
     }
 
     /// Merges a delta into the hours that are in memory; hours that are not are computed from their files.
@@ -177,6 +194,7 @@ impl FoldTable {
         crash::point("build.fold.committed")?;
         self.seen = next;
         self.seen_snapshot = Some(committed.snapshot_id);
+        self.told = committed.sequence_number;
         self.dirty = held;
         let mut memory = self.memory.lock().unwrap();
         for hour in memory.hours() {

@@ -126,8 +126,7 @@ impl MartTable {
         let covers = |fold: &&FoldTable| self.model.inputs.contains(&fold.model.name);
         let mut next = self.seen.clone();
         for fold in folds.iter().filter(covers) {
-            let version = fold.table.load().await?;
-            next.built.insert(fold.model.name.clone(), version.sequence_number());
+            next.built.insert(fold.model.name.clone(), fold.told());
         }
         next.held.clone_from(&self.held);
         if self.dirty.is_empty() {

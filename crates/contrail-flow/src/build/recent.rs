@@ -47,7 +47,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.icao24.len()
     }
 
@@ -110,7 +110,8 @@ impl Recent {
         self.covers
     }
 
-    pub fn len(&self) -> usize {
+    /// Keys held.
+    pub fn size(&self) -> usize {
         self.kept.len()
     }
 
@@ -130,7 +131,7 @@ impl Recent {
 
     /// Takes in kept rows.
     pub fn insert(&mut self, keys: &Keys<'_>) {
-        for row in 0..keys.len() {
+        for row in 0..keys.rows() {
             let order = keys.order(row);
             let source = self.source(order.stream, order.partition);
             let kept = Kept { fetched_at: order.fetched_at, offset: order.offset, source, seen: self.round };
@@ -206,7 +207,7 @@ mod tests {
             assert!(matches!(recent.look(&(1, 0)), Known::Kept(_)), "round {round}");
             recent.advance(WINDOW + round * 10 * SECOND);
         }
-        assert_eq!(recent.len(), 1);
+        assert_eq!(recent.size(), 1);
         assert_eq!(recent.look(&(2, 0)), Known::Ask, "forgotten, and older than the window: the files know");
     }
 }

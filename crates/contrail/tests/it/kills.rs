@@ -45,10 +45,10 @@ fn check(folder: &std::path::Path, expected: &Expected) {
     verify(folder);
 }
 
-/// `KILLS` kills, 20 unless told otherwise, then one run to the end.
+/// `CONTRAIL_KILLS` kills, 20 unless told otherwise, then one run to the end.
 #[test]
 fn killed_at_any_moment_nothing_is_lost_and_nothing_stands_twice() {
-    let kills: u64 = std::env::var("KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
+    let kills: u64 = std::env::var("CONTRAIL_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
     let folder = tempdir().unwrap();
     let expected = record(&folder.path().join("sky.ndjson"), 40 + 2 * kills as i64, 150);
     for kill in 0..kills {
