@@ -2,11 +2,11 @@ import { Maximize, Minus, Plus } from 'lucide-react'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { formatNumber, plural } from '../format/numbers'
 import { useTheme } from '../prefs/preferences'
-import { usePhone } from '../ui/useMediaQuery'
+import { useMediaQuery } from '../ui/useMediaQuery'
 import styles from './DensityMap.module.css'
-import { ExploreMap, LEAST_SHARE, type Hover, type Scale } from './ExploreMap'
+import type { ExploreMap, Hover, Scale } from './ExploreMap'
 import { Figure } from './Figure'
-import { sequentialGradient } from './sequential'
+import { LEAST_SHARE, sequentialGradient } from './sequential'
 import { densityTable } from './tables'
 import type { ExploreModel } from './useExplore'
 
@@ -40,7 +40,7 @@ export function DensityMap({ model }: { model: ExploreModel }) {
 function MapBox({ model, sentence }: { model: ExploreModel; sentence: string }) {
   const { density, search, set } = model
   const theme = useTheme()
-  const phone = usePhone()
+  const scrolling = useMediaQuery('(max-width: 1200px), (max-height: 800px)')
   const container = useRef<HTMLDivElement>(null)
   const [map, setMap] = useState<ExploreMap | null>(null)
   const [hover, setHover] = useState<Hover | null>(null)
@@ -51,20 +51,24 @@ function MapBox({ model, sentence }: { model: ExploreModel; sentence: string }) 
     if (!container.current) return
     let made: ExploreMap | null = null
     let ended = false
-    ExploreMap.create({
+    const options = {
       container: container.current,
       theme,
-      phone,
+      scrolling,
       center: search.c,
       zoom: search.z,
       onHover: setHover,
       onScale: setScale,
-      onView: (lat, lon, zoom) =>
+      onView: (lat: number, lon: number, zoom: number) =>
         set({ c: [Number(lat.toFixed(2)), Number(lon.toFixed(2))], z: Number(zoom.toFixed(2)) }, false),
-      onLost: lost => setProblem(lost ? 'The graphics card has dropped the map. It comes back by itself.' : null),
-    })
+      onLost: (lost: boolean) =>
+        setProblem(lost ? 'The graphics card has dropped the map. It comes back by itself.' : null),
+    }
+    // The map's code is larger than the rest of the page; the other figures do not wait for it.
+    import('./ExploreMap')
+      .then(module => (ended ? null : module.ExploreMap.create(options)))
       .then(created => {
-        if (ended) return created.remove()
+        if (ended || !created) return created?.remove()
         made = created
         setMap(created)
       })
@@ -82,6 +86,7 @@ function MapBox({ model, sentence }: { model: ExploreModel; sentence: string }) 
 
   useEffect(() => map?.setTheme(theme), [map, theme])
   useEffect(() => map?.setAnswer(density.data ?? null), [map, density.data])
+  useEffect(() => map?.setScrolling(scrolling), [map, scrolling])
   useEffect(() => map?.setLabel(sentence), [map, sentence])
 
   const none = density.data?.cells.length === 0

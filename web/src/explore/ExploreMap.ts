@@ -6,7 +6,7 @@ import type { Theme } from '../prefs/preferences'
 import type { DensityAnswer, DensityCell } from './answers'
 import { DensityLayer, encodeCells } from './DensityLayer'
 import { boxOf, logShare, mergeCells, mergeFactor } from './figures'
-import { sequentialRgb } from './sequential'
+import { LEAST_SHARE, sequentialRgb } from './sequential'
 
 export interface Hover {
   x: number
@@ -28,15 +28,14 @@ export interface ExploreMapOptions {
   theme: Theme
   center?: [lat: number, lon: number]
   zoom?: number
-  phone: boolean
+  /** The page scrolls: one finger and the wheel belong to it, two fingers and Ctrl move the map. */
+  scrolling: boolean
   onHover: (hover: Hover | null) => void
   onScale: (scale: Scale) => void
   onView: (lat: number, lon: number, zoom: number) => void
   onLost: (lost: boolean) => void
 }
 
-/** Even the emptiest cell must stand out from the land. */
-export const LEAST_SHARE: Record<Theme, number> = { dark: 0.14, light: 0.3 }
 /** Below this the names of countries would cover what they name. */
 const LABELS_FROM_ZOOM = 2.2
 const EASE_MS = 400
@@ -62,8 +61,7 @@ export class ExploreMap {
         dragRotate: false,
         pitchWithRotate: false,
         touchPitch: false,
-        // One finger scrolls the page, two move the map.
-        cooperativeGestures: options.phone,
+        cooperativeGestures: options.scrolling,
       },
     })
     return new ExploreMap(map, options)
@@ -102,6 +100,11 @@ export class ExploreMap {
     const { map, layer } = this
     map.setLayerZoomRange('country-labels', LABELS_FROM_ZOOM, 7.5)
     if (!map.getLayer(layer.id)) map.addLayer(layer, map.getLayer('borders') ? 'borders' : undefined)
+  }
+
+  setScrolling(scrolling: boolean) {
+    if (scrolling) this.map.cooperativeGestures.enable()
+    else this.map.cooperativeGestures.disable()
   }
 
   setLabel(sentence: string) {

@@ -20,6 +20,7 @@ export interface SeriesChartProps {
 const DAY = 86_400
 const LEAST_BRUSH_PIXELS = 6
 /** There is no half aircraft. */
+const MOST_LINES = 5
 const COUNT_STEPS = [1, 2, 5, ...[10, 100, 1000, 10_000, 100_000].flatMap(n => [n, 2 * n, 2.5 * n, 5 * n])]
 
 export function SeriesChart({ series, period, onPoint, onBrush }: SeriesChartProps) {
@@ -107,9 +108,9 @@ function options(
         grid: { stroke: token('--line'), width: 1 },
         size: 44,
         gap: 8,
-        space: 42,
+        space: (_, __, ___, ____, length) => Math.max(40, length / devicePixelRatio / MOST_LINES),
         incrs: COUNT_STEPS,
-        values: (_, splits) => splits.map(value => (splits[1] % 500 === 0 ? formatShort(value) : formatNumber(value))),
+        values: (_, splits) => splits.map(value => countText(value, splits[1] - splits[0])),
       },
     ],
     series: [
@@ -139,6 +140,9 @@ function options(
     },
   }
 }
+
+/** Short where every line of the axis can be: "5k", "10k"; else in full. */
+const countText = (value: number, step: number) => (step % 1000 === 0 ? formatShort(value) : formatNumber(value))
 
 /** Midnight shows its day. */
 function tick(seconds: number, zone: Zone): string {

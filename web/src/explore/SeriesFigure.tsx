@@ -34,11 +34,7 @@ export function SeriesFigure({ model }: { model: ExploreModel }) {
       model={model}
       name="series"
       title="Aircraft by hour"
-      meaning={
-        compared && period
-          ? `distinct aircraft; dashed: the ${lengthText(period)} before`
-          : 'distinct aircraft in each hour'
-      }
+      meaning={compared && period ? `dashed: the ${lengthText(period)} before` : 'distinct aircraft in each hour'}
       sentence={series ? sentence(series) : ''}
       table={series ? () => seriesTable(series, zone) : null}
       readout={

@@ -7,6 +7,9 @@ export const SEQUENTIAL: Record<Theme, readonly string[]> = {
   light: ['#edf2f8', '#c8def4', '#92c0eb', '#5597db', '#1f6abc', '#0a3f7d'],
 }
 
+/** Where the ramp begins on the map: even the emptiest cell must stand out from land and sea. */
+export const LEAST_SHARE: Record<Theme, number> = { dark: 0.14, light: 0.3 }
+
 export function sequentialRgb(share: number, theme: Theme): [number, number, number] {
   const stops = SEQUENTIAL[theme]
   const at = Math.min(1, Math.max(0, share)) * (stops.length - 1)
