@@ -183,7 +183,7 @@ impl Builder {
         }
         let mut marts_changed = false;
         for mart in &mut self.marts {
-            let mut hours = mart.start(&self.folds).await?;
+            let mut hours = mart.start(&self.folds, &self.build.marts).await?;
             hours.extend(&changed);
             marts_changed |= !hours.is_empty();
             // While catching up the marts wait: their days would be computed again for every batch.
@@ -196,6 +196,7 @@ impl Builder {
         if step.appended.is_some() || marts_changed {
             self.report(started, started_at, step.delta.num_rows() as u64);
         }
+        self.report_held(&step.held);
         let newest = changed.last().copied().unwrap_or(self.newest_hour);
         let hour_closed = self.newest_hour != 0 && newest > self.newest_hour;
         self.newest_hour = self.newest_hour.max(newest);
@@ -256,6 +257,14 @@ impl Builder {
         if let Err(error) = self.build.ledger.run(&line) {
             tracing::warn!(%error, "the ledger could not take a run");
         }
+    }
+
+    /// Every hour that some table holds back, for the status.
+    fn report_held(&self, states: &BTreeSet<Micros>) {
+        let folds = self.folds.iter().flat_map(FoldTable::held);
+        let marts = self.marts.iter().flat_map(MartTable::held);
+        let held: BTreeSet<Micros> = states.iter().chain(folds).chain(marts).copied().collect();
+        self.build.pulse.with(|beats| beats.build.held_hours = held.into_iter().collect());
     }
 
     /// Writes hours of `states` anew from raw, on command; folds and marts follow.

@@ -29,6 +29,8 @@ pub struct Step {
     pub appended: Option<Appended>,
     /// The rows that were appended.
     pub delta: RecordBatch,
+    /// Hours held back by a failed check.
+    pub held: BTreeSet<Micros>,
     /// Whether there is more input than this build took.
     pub more: bool,
 }
@@ -72,7 +74,7 @@ impl Append {
         let release = self.releasable(&progress, &new);
         if new.is_empty() && release.is_empty() {
             let delta = RecordBatch::new_empty(self.table.schema());
-            return Ok(Step { version: own, appended: None, delta, more: false });
+            return Ok(Step { version: own, appended: None, delta, held: progress.held, more: false });
         }
         if own.snapshot_id() != self.remembers {
             // Somebody else has committed: keys of theirs would pass for new ones.
@@ -278,7 +280,7 @@ impl Append {
         let parent =
             committed.version.metadata().snapshot_by_id(committed.snapshot_id).and_then(|s| s.parent_snapshot_id());
         let appended = Some(Appended { parent, ..appended });
-        Ok(Step { version: committed.version, appended, delta: sorted.appended, more })
+        Ok(Step { version: committed.version, appended, delta: sorted.appended, held: next.held, more })
     }
 
     async fn encode(&self, sorted: &Sorted) -> Result<Vec<EncodedFile>, BuildError> {

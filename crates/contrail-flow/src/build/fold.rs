@@ -206,6 +206,11 @@ impl FoldTable {
         Ok(good)
     }
 
+    /// Hours held back by a failed check.
+    pub fn held(&self) -> &BTreeSet<Micros> {
+        &self.seen.held
+    }
+
     /// Where the rows of `hours` are: in memory where they grow, else in the lake.
     pub async fn rows(&self, hours: &BTreeSet<Micros>) -> Result<Input, BuildError> {
         rows(&self.table, &self.memory, |hour| hours.contains(&hour)).await

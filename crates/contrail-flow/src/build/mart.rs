@@ -48,9 +48,9 @@ impl MartTable {
         }
     }
 
-    /// After a start: what the lake says is built, its rows in DuckDB where those are missing, and the hours of the
-    /// folds that changed since.
-    pub async fn start(&mut self, folds: &[FoldTable]) -> Result<BTreeSet<Micros>, BuildError> {
+    /// After a start: what the lake says is built, its rows in DuckDB where those are missing or older, and the hours of
+    /// the folds that changed since. Days are written to the lake as DuckDB has them: it must not be behind.
+    pub async fn start(&mut self, folds: &[FoldTable], folder: &Path) -> Result<BTreeSet<Micros>, BuildError> {
         if self.started {
             return Ok(BTreeSet::new());
         }
@@ -63,20 +63,30 @@ impl MartTable {
             let changed = version.files_after(self.seen.covers(&fold.model.name)).filter_map(|f| f.partition);
             hours.extend(changed.map(|hour| Micros::from(hour) * HOUR));
         }
+        let (shown, sequence) = (shown(&self.model, folder), own.sequence_number());
+        let newer: BTreeSet<i32> = own.files_after(shown).filter_map(|f| f.partition).collect();
         let days: BTreeSet<i32> = own.live_files().filter(|f| f.records > 0).filter_map(|f| f.partition).collect();
+        let folder = PathBuf::from(folder);
         let (engine, model, table) = (self.engine.clone(), self.model.clone(), self.table.clone());
         blocking(move || {
             let here: BTreeSet<Micros> = engine.mart_spans(&model)?.into_iter().map(day_of).collect();
-            for day in days.into_iter().filter(|day| !here.contains(&(Micros::from(*day) * DAY))) {
+            let missing = days.into_iter().filter(|day| !here.contains(&(Micros::from(*day) * DAY)));
+            for day in missing.chain(newer.iter().copied()).collect::<BTreeSet<_>>() {
                 let files: Vec<String> = own.files_in(day).map(|f| f.path.clone()).collect();
                 let rows = table.read(files, None)?;
                 engine.publish_mart(&model, &rows, &spans(model.span, Micros::from(day) * DAY))?;
             }
+            show(&model, &folder, sequence);
             Ok(())
         })
         .await?;
         self.started = true;
         Ok(hours)
+    }
+
+    /// Spans held back by a failed check.
+    pub fn held(&self) -> &BTreeSet<Micros> {
+        &self.held
     }
 
     /// Leaves `hours` for a later [`MartTable::update`].
@@ -151,12 +161,13 @@ impl MartTable {
             .set(next.properties())
             .summary("contrail.run_id", Uuid::now_v7().to_string())
             .summary("contrail.model_hash", self.model.hash.clone());
-        self.table.commit(change, fence_on(self.seen.clone())).await?;
+        let committed = self.table.commit(change, fence_on(self.seen.clone())).await?;
         crash::point("build.mart.committed")?;
         self.seen = next;
         let days = std::mem::take(&mut self.dirty);
         let (engine, model, folder) = (self.engine.clone(), self.model.clone(), PathBuf::from(folder));
         blocking(move || {
+            show(&model, &folder, committed.sequence_number);
             for month in export::months(days) {
                 engine.export_mart(&model, month, &folder)?;
             }
@@ -164,6 +175,26 @@ impl MartTable {
         })
         .await
     }
+}
+
+/// The sequence number of the lake's table that DuckDB has taken in; 0 when that is not known, and all is taken in anew.
+fn shown(model: &Model, folder: &Path) -> i64 {
+    let text = std::fs::read_to_string(shown_file(model, folder));
+    text.ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn show(model: &Model, folder: &Path, sequence: i64) {
+    let file = shown_file(model, folder);
+    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&file, sequence.to_string()));
+    if let Err(error) = written {
+        tracing::warn!(file = %file.display(), %error, "the next start will take this mart in anew");
+        let _ = std::fs::remove_file(file);
+    }
+}
+
+/// Beside the mart's Parquet files.
+fn shown_file(model: &Model, folder: &Path) -> PathBuf {
+    folder.join(format!(".{}.shown", model.name))
 }
 
 /// All rows of one day as the table wants them.
