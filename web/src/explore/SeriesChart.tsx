@@ -59,7 +59,7 @@ const sizeOf = (element: HTMLElement) => ({ width: element.clientWidth, height: 
 
 /** The hours that are over, those of the period before, and the step to the hour that is still running. */
 function lines({ counts, before, running }: Series): (number | null)[][] {
-  if (running === null || counts[running - 1] == null) return [counts, before, counts.map(() => null)]
+  if (running === null) return [counts, before, counts.map(() => null)]
   return [
     counts.map((count, i) => (i === running ? null : count)),
     before,
@@ -78,7 +78,8 @@ function options(
   const token = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
   const accent = token('--accent')
   const font = '500 11px "Inter Variable"'
-  const lonely = isolated(series.counts)
+  const lonely = isolated(lines(series)[0])
+  const running = series.running === null ? [] : [series.running]
   const axis = { stroke: token('--tx3'), font, ticks: { show: false } }
   const compared = series.before.some(value => value !== null)
   return {
@@ -123,7 +124,20 @@ function options(
         points: { show: lonely.length > 0, filter: () => lonely, size: 6, fill: accent, stroke: accent },
       },
       { show: compared, stroke: token('--tx3'), width: 1.25, dash: [4, 4], points: { show: false }, spanGaps: false },
-      { stroke: accent, width: 2, dash: [2, 5], points: { show: false }, spanGaps: false },
+      {
+        stroke: accent,
+        width: 2,
+        dash: [2, 5],
+        points: {
+          show: running.length > 0,
+          filter: () => running,
+          size: 7,
+          width: 1.5,
+          fill: token('--panel'),
+          stroke: accent,
+        },
+        spanGaps: false,
+      },
     ],
     hooks: {
       drawClear: [chart => drawGaps(chart, series.gaps, token('--warn'))],

@@ -61,6 +61,7 @@ export function SeriesFigure({ model }: { model: ExploreModel }) {
               set({ range: undefined, from: instantText(start), to: instantText(end) })
             }}
           />
+          {series.counts.every(count => count === null) && <p>No aircraft in what is chosen.</p>}
         </div>
       )}
     </Figure>

@@ -9,6 +9,9 @@ import { weekTable } from './tables'
 import type { ExploreModel } from './useExplore'
 import styles from './WeekHeat.module.css'
 
+/** The emptiest slot must stand out from the panel. */
+const LEAST = 0.12
+
 type Place = [day: number, hour: number]
 
 const MOVES: Record<string, Place> = {
@@ -109,7 +112,10 @@ export function WeekHeat({ model }: { model: ExploreModel }) {
                         aria-pressed={slotChosen(filters, dow, hour)}
                         aria-label={`${DAYS[day]} ${hourText(hour)}: ${formatNumber(value)} aircraft`}
                         style={{
-                          background: sequentialColor(most > least ? (value - least) / (most - least) : 0.6, theme),
+                          background: sequentialColor(
+                            LEAST + (1 - LEAST) * (most > least ? (value - least) / (most - least) : 0.6),
+                            theme,
+                          ),
                         }}
                         onKeyDown={move}
                         onFocus={() => {
@@ -138,7 +144,7 @@ export function WeekHeat({ model }: { model: ExploreModel }) {
           {known.length > 0 && (
             <>
               {formatNumber(least)}
-              <i style={{ background: sequentialGradient(theme) }} />
+              <i style={{ background: sequentialGradient(theme, LEAST) }} />
               {formatNumber(most)}
             </>
           )}
