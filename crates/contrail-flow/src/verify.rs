@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use contrail_lake::{LakeTable, LiveFile, Version};
@@ -37,17 +37,21 @@ impl Finding {
 
 /// Rows and dead letters together hold each offset once and without a gap, up to what the table says has landed.
 pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Result<Vec<Finding>, BuildError> {
-    let (version, letters) = (raw.load().await?, dead.load().await?);
+    let letters = dead.load().await?;
+    let version = raw.load().await?;
     let pins = (raw.pin(every(&version)), dead.pin(every(&letters)));
     let input = |version: &Version| Input::files(every(version).into_iter().map(PathBuf::from).collect());
-    let inputs = [(raw.name().to_owned(), input(&version)), (dead.name().to_owned(), input(&letters))];
+    let landed = ("landed".to_owned(), Input::batch(landed(&version)?));
+    let inputs = [(raw.name().to_owned(), input(&version)), (dead.name().to_owned(), input(&letters)), landed];
     let engine = engine.clone();
     let counted = tokio::task::spawn_blocking(move || {
         let _pins = pins;
+        // Dead letters are committed first: those beyond what has landed wait for the rows beside them.
         let sql = "SELECT log_stream, log_partition, count(*)::BIGINT, count(DISTINCT log_offset)::BIGINT,
                           min(log_offset), max(log_offset)
                    FROM (SELECT log_stream, log_partition, log_offset FROM states_raw UNION ALL
-                         SELECT log_stream, log_partition, log_offset FROM dead_letters)
+                         SELECT log_stream, log_partition, log_offset
+                         FROM dead_letters JOIN landed USING (log_stream, log_partition) WHERE log_offset < next)
                    GROUP BY ALL ORDER BY ALL";
         let inputs: Vec<(&str, Input)> = inputs.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();
         engine.query_over(sql, &inputs, &[])
@@ -67,6 +71,8 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
             Some(format!("{} offsets are missing", last - first + 1 - rows))
         } else if last + 1 < next {
             Some(format!("the table says {next} has landed, but its rows end at {last}"))
+        } else if last + 1 > next {
+            Some(format!("rows reach to {last}, but the table says that only {next} has landed"))
         } else {
             None
         };
@@ -77,6 +83,23 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
         findings.push(Finding::new(raw.name(), true, "nothing has landed yet".into()));
     }
     Ok(findings)
+}
+
+/// What the raw table says has landed, as rows.
+fn landed(version: &Version) -> Result<RecordBatch, BuildError> {
+    let (mut streams, mut partitions, mut next) = (Vec::new(), Vec::new(), Vec::new());
+    for stream in landing::streams(version.properties()) {
+        for (partition, offset) in landing::offsets(version.properties(), stream).unwrap_or_default() {
+            streams.push(stream);
+            partitions.push(partition);
+            next.push(offset);
+        }
+    }
+    Ok(RecordBatch::try_from_iter([
+        ("log_stream", Arc::new(StringArray::from(streams)) as ArrayRef),
+        ("log_partition", Arc::new(Int32Array::from(partitions))),
+        ("next", Arc::new(Int64Array::from(next))),
+    ])?)
 }
 
 /// Each hour of a model's table equals what its definition makes of the input that it says is built. `progress` hears

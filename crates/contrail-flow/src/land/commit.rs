@@ -74,6 +74,7 @@ impl Committer {
         let committed = match self.land.dead.commit(change, |version| fence(version).map(drop).map_err(refused)).await {
             Ok(committed) => committed,
             Err(CommitFailed::Fenced { .. }) => {
+                self.land.pulse.with(|beats| beats.land.dropped_batches += 1);
                 let now = self.land.dead.load().await?;
                 let stands = landing::offsets(now.properties(), &self.stream)?;
                 let refused = landing::settle_fence(&self.stream, &self.settled, &stands, &work.ranges);

@@ -36,6 +36,11 @@ pub fn offsets(properties: &Properties, stream: &str) -> Result<Offsets, Refused
     serde_json::from_str(value).map_err(|_| Refused::Unreadable { key, value: value.clone() })
 }
 
+/// The streams that a table says anything about.
+pub fn streams(properties: &Properties) -> impl Iterator<Item = &str> {
+    properties.keys().filter_map(|key| key.strip_prefix(PREFIX))
+}
+
 /// The property to write for `stream`.
 pub fn property(stream: &str, offsets: &Offsets) -> (String, String) {
     (key(stream), serde_json::to_string(offsets).expect("integers serialise"))
@@ -153,7 +158,7 @@ pub struct Start<'a> {
 /// Where each partition goes on.
 pub fn start(s: &Start<'_>) -> Result<Offsets, BadStart> {
     let table = offsets(s.properties, s.stream)?;
-    let known: Vec<&str> = s.properties.keys().filter_map(|k| k.strip_prefix(PREFIX)).collect();
+    let known: Vec<&str> = streams(s.properties).collect();
     if table.is_empty() && !s.new_stream && known.iter().any(|k| !k.starts_with(FILE_STREAM)) {
         let mut logs: Vec<&str> = known.into_iter().filter(|k| !k.starts_with(FILE_STREAM)).collect();
         logs.sort_unstable();

@@ -285,21 +285,21 @@ fn hours<'a>(states: &'a [State<'a>]) -> BTreeMap<(Micros, String), Hour<'a>> {
     hours
 }
 
-impl Hour<'_> {
+impl<'a> Hour<'a> {
     fn count(&self, of: impl Fn(&State<'_>) -> bool) -> usize {
         self.0.iter().filter(|s| of(s)).count()
     }
 
     /// The last in alphabetical order.
-    fn last<'b>(&'b self, of: impl Fn(&'b State<'b>) -> Option<&'b str>) -> Option<&'b str> {
+    fn last(&self, of: impl Fn(&'a State<'a>) -> Option<&'a str>) -> Option<&'a str> {
         self.0.iter().filter_map(|s| of(s)).max()
     }
 
-    fn country(&self) -> Option<&str> {
-        self.last(State::country)
+    fn country(&self) -> Option<&'a str> {
+        self.last(|s| s.country())
     }
 
-    fn airline(&self) -> Option<&str> {
+    fn airline(&self) -> Option<&'a str> {
         self.last(|s| s.airline())
     }
 
@@ -316,9 +316,9 @@ impl Hour<'_> {
             self.0.iter().map(|s| s.contact).min(),
             self.0.iter().map(|s| s.contact).max(),
             self.0.len(),
-            self.count(State::airborne),
-            self.count(State::stale),
-            self.count(State::suspect),
+            self.count(|s| s.airborne()),
+            self.count(|s| s.stale()),
+            self.count(|s| s.suspect()),
             altitudes.len(),
             altitudes.iter().sum::<i64>(),
             altitudes.iter().min(),
@@ -353,8 +353,8 @@ fn activity(hours: &ByAircraft<'_>) -> Vec<String> {
     let lines = by.iter().map(|(hour, all)| {
         let countries: BTreeSet<&str> = all.iter().filter_map(|a| a.country()).collect();
         let sum = |of: &dyn Fn(&State<'_>) -> bool| all.iter().map(|a| a.count(of)).sum::<usize>();
-        let flown = all.iter().filter(|a| a.count(State::airborne) > 0).count();
-        line![*hour, all.len(), flown, sum(&|_| true), sum(&State::stale), countries.len()]
+        let flown = all.iter().filter(|a| a.count(|s| s.airborne()) > 0).count();
+        line![*hour, all.len(), flown, sum(&|_| true), sum(&|s| s.stale()), countries.len()]
     });
     lines.collect()
 }
@@ -365,7 +365,7 @@ fn countries(hours: &ByAircraft<'_>) -> Vec<String> {
     let lines = by.iter().map(|((hour, country), all)| {
         let airlines: BTreeSet<&str> = all.iter().filter_map(|a| a.airline()).collect();
         let sum = |of: &dyn Fn(&State<'_>) -> bool| all.iter().map(|a| a.count(of)).sum::<usize>();
-        line![*hour, *country, all.len(), sum(&|_| true), sum(&State::airborne), airlines.len()]
+        line![*hour, *country, all.len(), sum(&|_| true), sum(&|s| s.airborne()), airlines.len()]
     });
     lines.collect()
 }

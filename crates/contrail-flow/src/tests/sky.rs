@@ -45,11 +45,6 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Messages that this answer puts into the log.
-    pub fn messages(&self) -> usize {
-        self.seen.len() + self.rejected
-    }
-
     pub fn answer(&self, position: usize) -> Answer {
         let fetch_id = Uuid::now_v7();
         let fetch = Fetch {

@@ -54,6 +54,7 @@ pub struct Parts {
     ledger: Ledger,
     clock: Clock,
     folder: PathBuf,
+    marts: PathBuf,
     losses: Losses,
 }
 
@@ -109,6 +110,13 @@ impl World {
         self.restart();
     }
 
+    /// Deletes what may be deleted at any time, between two processes.
+    pub fn lose_analytics(&mut self) {
+        self.end();
+        std::fs::remove_file(self.folder.path().join("analytics.duckdb")).unwrap();
+        self.restart();
+    }
+
     fn end(&mut self) {
         if let Some((runtime, parts)) = self.process.take() {
             drop(parts);
@@ -134,11 +142,31 @@ impl World {
     /// Fails unless the lake holds just what must come of `replies`, on paper and on disk.
     #[track_caller]
     pub fn assert_equals(&self, replies: &[Reply], what: &str) {
-        let wanted = oracle::content(replies);
+        self.assert_content(replies, what);
+        self.assert_sound(what);
+    }
+
+    /// Fails unless the lake holds just what must come of `replies`, and no file of it is gone.
+    #[track_caller]
+    pub fn assert_content(&self, replies: &[Reply], what: &str) {
+        let found = self.run(async |node| {
+            node.assert_complete(what).await;
+            node.content().await.unwrap_or_else(|e| panic!("{what}: {e}"))
+        });
+        compare(&oracle::content(replies), &found, what);
+    }
+
+    /// Fails unless `verify` finds every offset once, and every derived hour equal to its definition.
+    #[track_caller]
+    pub fn assert_sound(&self, what: &str) {
         self.run(async |node| {
-            let found = node.content().await.unwrap_or_else(|e| panic!("{what}: {e}"));
-            compare(&wanted, &found, what);
-            node.assert_sound(what).await;
+            let mut findings = verify::offsets(&node.raw, &node.dead, &node.engine).await.unwrap();
+            for (model, input) in verify::provable(&node.project) {
+                let (table, input) = (node.table(&model.name).await, node.table(input).await);
+                findings.push(verify::derived(model, &table, &input, &node.engine, |_, _| {}).await.unwrap());
+            }
+            let bad: Vec<_> = findings.iter().filter(|finding| !finding.ok).collect();
+            assert!(bad.is_empty(), "{what}: {bad:#?}");
         });
     }
 }
@@ -183,15 +211,30 @@ impl Parts {
         let ledger = Ledger::open(&folder.join("runs.db"))?;
         let lake = lake(&folder, &clock, &losses)?;
         let (raw, dead) = raw_tables(&lake).await?;
-        Ok(Self { log, lake, raw, dead, engine, project, pulse: Pulse::default(), ledger, clock, folder, losses })
+        let marts = folder.join("marts");
+        Ok(Self {
+            log,
+            lake,
+            raw,
+            dead,
+            engine,
+            project,
+            pulse: Pulse::default(),
+            ledger,
+            clock,
+            folder,
+            marts,
+            losses,
+        })
     }
 
-    /// Another process on the same lake, with caches of its own.
+    /// A process of another machine on the same lake, with caches and marts of its own.
     pub async fn beside(&self) -> Result<Self, Fault> {
         let lake = lake(&self.folder, &self.clock, &self.losses)?;
         let (raw, dead) = raw_tables(&lake).await?;
         let engine = Engine::in_memory(self.project.clone(), &EngineOptions::default())?;
-        Ok(Self { lake, raw, dead, engine, pulse: Pulse::default(), ..self.clone() })
+        let marts = self.marts.join("beside");
+        Ok(Self { lake, raw, dead, engine, marts, pulse: Pulse::default(), ..self.clone() })
     }
 
     /// Appends what the log does not have yet; each feed's position says how far that is.
@@ -254,7 +297,7 @@ impl Parts {
             engine: self.engine.clone(),
             project: self.project.clone(),
             publish_interval: Duration::from_secs(3600),
-            marts: self.folder.join("marts"),
+            marts: self.marts.clone(),
             clock: self.clock.clone(),
             ledger: self.ledger.clone(),
             pulse: self.pulse.clone(),
@@ -306,8 +349,8 @@ impl Parts {
         Ok(column(&self.engine.query_over(&select(name, expressions), &[(name, rows)], &[])?))
     }
 
-    /// No file is missing, every offset is there once, every derived hour equals its definition.
-    pub async fn assert_sound(&self, what: &str) {
+    /// No file that a table names is gone.
+    pub async fn assert_complete(&self, what: &str) {
         let mut tables = vec![self.raw.clone(), self.dead.clone()];
         for model in self.project.models.iter().filter(|model| model.layer != "view") {
             tables.push(self.table(&model.name).await);
@@ -316,13 +359,6 @@ impl Parts {
             let fsck = table.fsck().await.unwrap();
             assert_eq!(fsck.missing, Vec::<String>::new(), "{what}: files of {} are gone", table.name());
         }
-        let mut findings = verify::offsets(&self.raw, &self.dead, &self.engine).await.unwrap();
-        for (model, input) in verify::provable(&self.project) {
-            let (table, input) = (self.table(&model.name).await, self.table(input).await);
-            findings.push(verify::derived(model, &table, &input, &self.engine, |_, _| {}).await.unwrap());
-        }
-        let bad: Vec<_> = findings.iter().filter(|finding| !finding.ok).collect();
-        assert!(bad.is_empty(), "{what}: {bad:#?}");
     }
 }
 
