@@ -7,6 +7,7 @@ mod config;
 mod doctor;
 mod exit;
 mod line;
+mod memory;
 mod node;
 #[cfg(test)]
 mod pages;
@@ -28,6 +29,7 @@ use clap::Parser;
 use cli::{Cli, Command, Role};
 
 fn main() -> ExitCode {
+    memory::configure();
     // The process for users' statements must not even parse our arguments.
     if std::env::var_os(contrail_model::query::CHILD_ENV).is_some() {
         return ExitCode::from(contrail_model::query::child_main() as u8);

@@ -76,6 +76,7 @@ pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> 
     let stop = CancellationToken::new();
     let status = print::start(&line, supervisor.board(), address, stop.clone());
     crate::signals::cancel_on_interrupt(stop.clone());
+    crate::memory::keep_small();
     let outcome = supervisor.run(stop.clone()).await;
     stop.cancel();
     let _ = status.await;
