@@ -147,7 +147,7 @@ impl Row<'_> {
         let contact = self.seen.last_contact?;
         let placed = (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
         let lag = self.reply.answer_time - contact;
-        (placed && lag <= DAY && lag >= -MINUTE).then(|| (self.seen.icao24.clone(), contact))
+        (placed && (-MINUTE..=DAY).contains(&lag)).then(|| (self.seen.icao24.clone(), contact))
     }
 }
 
