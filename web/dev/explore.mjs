@@ -73,11 +73,11 @@ export function exploreAnswer(query) {
     series.push({ hour: iso(hour), aircraft, observations: aircraft * 310 })
   }
   const observations = series.reduce((sum, point) => sum + point.observations, 0)
-  const ranked = (rows, key, name) =>
+  const ranked = (rows, name) =>
     rows.map(([id, label, aircraft], i) => {
       const count = Math.round(aircraft * share(filter, name))
       return {
-        [key]: id,
+        code: id,
         name: label,
         aircraft: count,
         observations: count * 900,
@@ -106,8 +106,8 @@ export function exploreAnswer(query) {
       median_altitude_m: 9500,
     },
     series,
-    countries: ranked(COUNTRIES, 'iso2', 'country'),
-    airlines: ranked(AIRLINES, 'icao', 'airline'),
+    countries: ranked(COUNTRIES, 'country'),
+    airlines: ranked(AIRLINES, 'airline'),
     // 0 is the ground, the last is open upwards, -1 is unknown.
     bands: [...Array(15).keys(), -1].map(band => ({
       band,

@@ -1,5 +1,5 @@
 import { formatNumber, plural } from '../format/numbers'
-import type { AirlineCount, CountryCount } from './answers'
+import type { Ranked } from './answers'
 import styles from './Bars.module.css'
 import { changeText } from './Change'
 import { Figure } from './Figure'
@@ -20,20 +20,17 @@ export interface BarsProps {
   dimension: 'country' | 'airline'
 }
 
-const codeOf = (row: CountryCount | AirlineCount) => ('iso2' in row ? row.iso2 : row.icao)
-
 /** Aircraft by country of registry or by airline, most first; every bar filters the other figures. */
 export function Bars({ model, dimension }: BarsProps) {
   const { figures, filters, period, set } = model
   const words = WORDS[dimension]
   const answer = figures.data
-  const rows: readonly (CountryCount | AirlineCount)[] | undefined =
-    dimension === 'country' ? answer?.countries : answer?.airlines
+  const rows = dimension === 'country' ? answer?.countries : answer?.airlines
   const chosen = filters[dimension]
   const most = Math.max(1, ...(rows ?? []).map(row => row.aircraft))
   const compared = rows?.some(row => row.previous !== null) ?? false
   // What is chosen stays in sight however few aircraft it has.
-  const shown = rows?.filter((row, i) => i < MOST_BARS || chosen?.includes(codeOf(row))) ?? []
+  const shown = rows?.filter((row, i) => i < MOST_BARS || chosen?.includes(row.code)) ?? []
   const hidden = (rows?.length ?? 0) - shown.length
   return (
     <Figure
@@ -49,7 +46,7 @@ export function Bars({ model, dimension }: BarsProps) {
       ) : (
         <ul className={styles.bars} data-chosen={chosen ? true : undefined} data-compared={compared || undefined}>
           {shown.map(row => {
-            const code = codeOf(row)
+            const { code } = row
             const pressed = chosen?.includes(code) ?? false
             return (
               <li key={code}>
@@ -95,11 +92,8 @@ export function Bars({ model, dimension }: BarsProps) {
   )
 }
 
-function sentence(
-  rows: readonly (CountryCount | AirlineCount)[],
-  words: (typeof WORDS)['country' | 'airline'],
-): string {
+function sentence(rows: readonly Ranked[], words: (typeof WORDS)['country' | 'airline']): string {
   if (rows.length === 0) return `No ${words.one} in what is chosen.`
-  const first = rows.slice(0, 3).map(row => `${row.name ?? codeOf(row)} ${formatNumber(row.aircraft)}`)
+  const first = rows.slice(0, 3).map(row => `${row.name} ${formatNumber(row.aircraft)}`)
   return `${words.title} by aircraft: ${first.join(', ')}; ${plural(rows.length, words.one, words.many)} in all.`
 }

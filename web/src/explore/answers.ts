@@ -13,19 +13,13 @@ export interface HourCount {
   observations: number
 }
 
-interface Counted {
-  name: string | null
+/** A country (ISO 3166-1 alpha-2) or an airline (ICAO designator). */
+export interface Ranked {
+  code: string
+  name: string
   aircraft: number
   observations: number
   previous: number | null
-}
-
-export interface CountryCount extends Counted {
-  iso2: string
-}
-
-export interface AirlineCount extends Counted {
-  icao: string
 }
 
 export interface BandCount {
@@ -47,8 +41,8 @@ export interface ExploreAnswer {
   kpis: Totals & { airborne_now: number | null; data_age_s: number | null; landed_at: string | null }
   previous: Totals | null
   series: HourCount[]
-  countries: CountryCount[]
-  airlines: AirlineCount[]
+  countries: Ranked[]
+  airlines: Ranked[]
   bands: BandCount[]
   hours: HourCell[]
   took_ms: number

@@ -1,7 +1,7 @@
 // Filters as the figures set them: toggling one value, the slots of the week, and the chips that say what is set.
 import { measureText } from '../format/units'
 import type { Units } from '../prefs/preferences'
-import type { BandCount, ExploreAnswer } from './answers'
+import type { BandCount, ExploreAnswer, Ranked } from './answers'
 import type { ExploreSearch, Filters } from './search'
 
 export const DIMENSIONS = ['country', 'airline', 'band', 'dow', 'hour'] as const
@@ -56,16 +56,17 @@ export interface Chip {
 }
 
 export function chips(filters: Filters, answer: ExploreAnswer | undefined, units: Units): Chip[] {
-  const country = (iso2: string) => answer?.countries.find(row => row.iso2 === iso2)?.name
-  const airline = (icao: string) => answer?.airlines.find(row => row.icao === icao)?.name
+  const name = (rows: readonly Ranked[] | undefined, code: string) => rows?.find(row => row.code === code)?.name
   const band = (value: number) =>
     bandText(
       answer?.bands.find(row => row.band === value) ?? { band: value, from_m: (value - 1) * 1000, to_m: value * 1000 },
       units,
     )
   return [
-    ...(filters.country ?? []).map(value => chip('country', value, value, country(value) ?? regionName(value))),
-    ...(filters.airline ?? []).map(value => chip('airline', value, value, airline(value) ?? value)),
+    ...(filters.country ?? []).map(value =>
+      chip('country', value, value, name(answer?.countries, value) ?? regionName(value)),
+    ),
+    ...(filters.airline ?? []).map(value => chip('airline', value, value, name(answer?.airlines, value) ?? value)),
     ...(filters.band ?? []).map(value => chip('band', value, null, band(value))),
     ...(filters.dow ?? []).map(value => chip('dow', value, null, DAYS[value - 1])),
     ...(filters.hour ?? []).map(value => chip('hour', value, null, `${hourText(value)} UTC`)),

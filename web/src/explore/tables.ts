@@ -2,7 +2,7 @@
 import { formatNumber, formatPercent } from '../format/numbers'
 import { formatDay, formatHourMinute } from '../format/time'
 import type { Units, Zone } from '../prefs/preferences'
-import type { AirlineCount, CountryCount, DensityAnswer } from './answers'
+import type { DensityAnswer, Ranked } from './answers'
 import type { Cell, Column, Table } from './csv'
 import { bandText, DAYS, hourText } from './filters'
 import { type BandShare, type Series, weekGrid } from './figures'
@@ -35,7 +35,7 @@ export function seriesTable(series: Series, zone: Zone): Table {
   }
 }
 
-export function listTable(rows: readonly (CountryCount | AirlineCount)[], name: string): Table {
+export function listTable(rows: readonly Ranked[], name: string): Table {
   const compared = rows.some(row => row.previous !== null)
   return {
     columns: [
@@ -45,13 +45,7 @@ export function listTable(rows: readonly (CountryCount | AirlineCount)[], name: 
       count('Observations', 'observations'),
       ...(compared ? [count('Before', 'aircraft_before')] : []),
     ],
-    rows: rows.map(row => [
-      'iso2' in row ? row.iso2 : row.icao,
-      row.name,
-      row.aircraft,
-      row.observations,
-      ...(compared ? [row.previous] : []),
-    ]),
+    rows: rows.map(row => [row.code, row.name, row.aircraft, row.observations, ...(compared ? [row.previous] : [])]),
   }
 }
 
