@@ -151,15 +151,49 @@ fn npm_package(web: &Path, place: &str, entry: &Value) -> Option<Package> {
         name: name.to_string(),
         version: text(&entry["version"]),
         licence: text(&entry["license"]),
-        link: format!("https://www.npmjs.com/package/{name}"),
+        link: home(&web.join(place)),
         folder: web.join(place),
         shipped: !tool || SHIPPED_TOOLS.contains(&name),
     })
 }
 
+/// Where an installed npm package is developed: its repository, else its homepage; empty if it names neither.
+fn home(folder: &Path) -> String {
+    let text = std::fs::read_to_string(folder.join("package.json")).unwrap_or_default();
+    let manifest: Value = serde_json::from_str(&text).unwrap_or_default();
+    let repository = manifest["repository"]["url"].as_str().or(manifest["repository"].as_str());
+    repository.map(web_address).or(manifest["homepage"].as_str().map(str::to_string)).unwrap_or_default()
+}
+
+/// `git+ssh://git@host/a/b.git`, `git@host:a/b` and the short forms of npm, as something that a browser opens.
+fn web_address(repository: &str) -> String {
+    let bare = repository.trim_start_matches("git+").trim_end_matches(".git");
+    let bare = bare.split_once("://").map_or(bare, |(_, rest)| rest);
+    match bare.strip_prefix("git@") {
+        Some(place) => format!("https://{}", place.replacen(':', "/", 1)),
+        None if repository.contains("://") => format!("https://{bare}"),
+        None => format!("https://github.com/{}", bare.trim_start_matches("github:")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn repositories_are_links() {
+        for (repository, link) in [
+            ("git+https://github.com/a/b.git", "https://github.com/a/b"),
+            ("git://github.com/a/b.git", "https://github.com/a/b"),
+            ("git+ssh://git@github.com/a/b.git", "https://github.com/a/b"),
+            ("git@github.com:a/b.git", "https://github.com/a/b"),
+            ("https://example.org/a", "https://example.org/a"),
+            ("github:a/b", "https://github.com/a/b"),
+            ("a/b", "https://github.com/a/b"),
+        ] {
+            assert_eq!(web_address(repository), link);
+        }
+    }
 
     #[test]
     fn npm_packages_know_whether_they_are_shipped() {

@@ -1,5 +1,5 @@
-//! What no file may hold: names of the machine it was written on, unfinished work without a reason, `mod.rs`, a Rust
-//! file that does not say what it is for.
+//! What no file may hold: names of the machine it was written on, hosts of package registries, unfinished work without
+//! a reason, `mod.rs`, a Rust file that does not say what it is for.
 
 use std::path::Path;
 
@@ -16,6 +16,10 @@ pub struct Machine {
 /// Hosts that everybody has.
 const PUBLIC: &[&str] =
     &["npmjs.org", "crates.io", "pypi.org", "pythonhosted.org", "golang.org", "github.com", "localhost", "127.0.0.1"];
+
+/// Registries: where a package comes from is its tool's business, and the lock files'.
+// tidy: allow registry: the list of what is looked for
+const REGISTRIES: &[&str] = &["npmjs.", "crates.io", "pypi.org", "pythonhosted.org", "proxy.golang.org", "repo.maven."];
 
 impl Machine {
     /// Found at run time, so that this file need not name them.
@@ -58,6 +62,13 @@ fn of_file(file: &Text, machine: &Machine) -> Vec<Breach> {
             && !allowed(&file.text, "machine")
         {
             at(number, "machine", format!("names {name}, which this machine alone has"));
+        }
+        if let Some(name) = REGISTRIES.iter().find(|name| line.contains(**name))
+            && !file.path.ends_with("Cargo.lock")
+            && !file.path.ends_with("package-lock.json")
+            && !allowed(&file.text, "registry")
+        {
+            at(number, "registry", format!("names the package registry {name}; name the project's own address"));
         }
     }
     if !file.has_extension(&["rs"]) {
@@ -109,6 +120,8 @@ mod tests {
             ("a.md", "see /srv/ann/contrail", &["machine"]),
             ("a.md", "see /srv/anna/contrail", &[]),
             ("a.md", "see https://x/srv/ann/contrail", &[]),
+            ("NOTICES", "a 1.0  https://www.npmjs.com/package/a", &["registry"]),
+            ("Cargo.lock", "source = \"registry+https://github.com/rust-lang/crates.io-index\"", &[]),
             ("a.toml", "index = \"https://mirror.ann.example/x\"", &["machine"]),
         ];
         for (path, text, expected) in cases {
