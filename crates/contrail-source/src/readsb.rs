@@ -10,7 +10,7 @@ use reqwest::{Client, Url};
 use tokio::sync::watch;
 
 use crate::feed::config::ReadsbConfig;
-use crate::feed::desk::{Asked, Carried, Desk, off_thread};
+use crate::feed::desk::{Asked, Carried, Desk, Turns, off_thread};
 use crate::feed::{Answer, Cause, Context, Feed, FeedHealth, FetchError, Kind, OpenError};
 use crate::http;
 use crate::wire::{Parsed, Stamp, readsb};
@@ -29,9 +29,8 @@ enum Place {
 pub struct ReadsbFeed {
     desk: Desk,
     place: Place,
-    interval: Duration,
+    turns: Turns,
     timeout: Duration,
-    next_at: Micros,
     failures: u32,
     /// The receiver's time in the last answer, and when it was first seen.
     written: Option<(Micros, Micros)>,
@@ -55,13 +54,9 @@ impl ReadsbFeed {
         } else {
             Place::File(config.url.strip_prefix("file://").unwrap_or(&config.url).into())
         };
-        let next_at = context.now();
         let desk = Desk::new(name, Kind::Readsb, context);
-        desk.tell(|health| {
-            health.interval = Some(interval);
-            health.next_fetch_at = Some(next_at);
-        });
-        Ok(Self { desk, place, interval, timeout: config.timeout, next_at, failures: 0, written: None })
+        let turns = Turns::every(interval, &desk);
+        Ok(Self { desk, place, turns, timeout: config.timeout, failures: 0, written: None })
     }
 
     async fn fetch(&self, asked: Asked, carried: &mut Carried) -> Result<(Parsed, Micros), Cause> {
@@ -112,26 +107,21 @@ impl Feed for ReadsbFeed {
     }
 
     async fn next(&mut self) -> Result<Option<Answer>, FetchError> {
-        self.desk.wait_until(self.next_at).await;
-        let asked = self.desk.ask();
-        let started = self.desk.context().now();
-        let after = |from: Micros, wait: Duration| from.saturating_add(wait.as_micros() as i64);
-        self.next_at = after(started, self.interval);
+        let asked = self.turns.next(&self.desk).await;
         let mut carried = Carried::default();
         match self.fetch(asked, &mut carried).await {
             Ok((mut parsed, at)) => {
                 self.failures = 0;
-                self.next_at = self.next_at.max(self.desk.context().now());
                 if self.unchanged(&parsed, at) {
                     parsed = Parsed::empty(parsed.answer_time);
                 }
-                self.desk.tell(|health| health.next_fetch_at = Some(self.next_at));
+                self.turns.show(&self.desk);
                 Ok(Some(self.desk.answered(asked, at, carried, parsed)))
             }
             Err(cause) => {
                 self.failures = self.failures.saturating_add(1);
-                self.next_at = after(self.desk.context().now(), BACKOFF.wait_spread(self.failures));
-                Err(self.desk.failed(asked, carried, cause, Some(self.next_at)))
+                let again = self.turns.put_off(BACKOFF.wait_spread(self.failures), &self.desk);
+                Err(self.desk.failed(asked, carried, cause, Some(again)))
             }
         }
     }

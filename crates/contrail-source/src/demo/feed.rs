@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use contrail_types::Micros;
 use tokio::sync::watch;
 
 use super::{AIRCRAFT, DemoSky};
 use crate::feed::config::DemoConfig;
-use crate::feed::desk::{Carried, Desk, off_thread};
+use crate::feed::desk::{Carried, Desk, Turns, off_thread};
 use crate::feed::{Answer, Context, Feed, FeedHealth, FetchError, Kind, OpenError};
 use crate::wire::Parsed;
 
@@ -23,8 +22,7 @@ pub struct DemoFeed {
     seed: u64,
     /// Made off the caller's thread at the first answer, or shared with whoever made it before.
     sky: Option<Arc<DemoSky>>,
-    interval: Duration,
-    next_at: Micros,
+    turns: Turns,
 }
 
 impl DemoFeed {
@@ -34,13 +32,9 @@ impl DemoFeed {
             let reason = "must be at least 100ms".into();
             return Err(OpenError::Key { feed: name.into(), key: "interval", reason });
         }
-        let next_at = context.now();
         let desk = Desk::new(name, Kind::Demo, context);
-        desk.tell(|health| {
-            health.interval = Some(interval);
-            health.next_fetch_at = Some(next_at);
-        });
-        Ok(Self { desk, seed: config.seed, sky: None, interval, next_at })
+        let turns = Turns::every(interval, &desk);
+        Ok(Self { desk, seed: config.seed, sky: None, turns })
     }
 
     /// Answers from a sky that is there already (the one whose history is being filled in).
@@ -57,10 +51,7 @@ impl Feed for DemoFeed {
     }
 
     async fn next(&mut self) -> Result<Option<Answer>, FetchError> {
-        self.desk.wait_until(self.next_at).await;
-        let asked = self.desk.ask();
-        let started = self.desk.context().now();
-        self.next_at = started.saturating_add(self.interval.as_micros() as i64);
+        let asked = self.turns.next(&self.desk).await;
         let (sky, seed) = (self.sky.clone(), self.seed);
         let (feed, fetch_id, at) = (self.desk.name().to_owned(), asked.fetch_id, self.desk.context().stamp());
         let (sky, parsed) = off_thread(move || {
@@ -76,7 +67,7 @@ impl Feed for DemoFeed {
         })
         .await;
         self.sky = Some(sky);
-        self.desk.tell(|health| health.next_fetch_at = Some(self.next_at));
+        self.turns.show(&self.desk);
         Ok(Some(self.desk.answered(asked, at, Carried::default(), parsed)))
     }
 

@@ -200,3 +200,43 @@ pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'st
         },
     }
 }
+
+/// When a feed with a fixed interval asks.
+pub struct Turns {
+    interval: Duration,
+    next_at: Micros,
+}
+
+impl Turns {
+    /// The first turn is now.
+    pub fn every(interval: Duration, desk: &Desk) -> Self {
+        let turns = Self { interval, next_at: desk.context().now() };
+        desk.tell(|health| health.interval = Some(interval));
+        turns.show(desk);
+        turns
+    }
+
+    /// Waits for the next turn and asks; the one after it is an interval later.
+    pub async fn next(&mut self, desk: &Desk) -> Asked {
+        desk.wait_until(self.next_at).await;
+        let asked = desk.ask();
+        self.next_at = after(desk.context().now(), self.interval);
+        asked
+    }
+
+    /// Says in the feed's health when the next turn is. A turn that has passed while the last one was busy is now.
+    pub fn show(&self, desk: &Desk) {
+        let next_at = self.next_at.max(desk.context().now());
+        desk.tell(|health| health.next_fetch_at = Some(next_at));
+    }
+
+    /// The next turn is `wait` from now; returns when that is.
+    pub fn put_off(&mut self, wait: Duration, desk: &Desk) -> Micros {
+        self.next_at = after(desk.context().now(), wait);
+        self.next_at
+    }
+}
+
+fn after(from: Micros, wait: Duration) -> Micros {
+    from.saturating_add(wait.as_micros() as Micros)
+}
