@@ -6,14 +6,14 @@
 mod aircraft;
 mod density;
 mod figures;
-mod filter;
+mod question;
 mod rows;
 
 use crate::engine::Input;
-pub use aircraft::{Day, History, Timeline, Track, TrackColumns, history, timeline, track};
-pub use density::{Density, density};
-pub use figures::{Airline, Band, Country, Explore, Kpis, Now, Point, Previous, Range, Slot, explore, range};
-pub use filter::Filters;
+pub use aircraft::{history, timeline, track};
+pub use density::density;
+pub use figures::{Now, explore, range};
+pub use question::Question;
 
 /// Where the rows of the tables are. Only the files that can hold the asked hours need to be listed.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,9 @@
 //! Instants: microseconds since the Unix epoch, UTC, as every table and message of Contrail stores them.
 
 use arrow::datatypes::{DataType, TimeUnit};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// Microseconds since 1970-01-01T00:00:00Z.
 pub type Micros = i64;
@@ -44,6 +46,38 @@ pub fn day_of(us: Micros) -> Micros {
     us.div_euclid(DAY) * DAY
 }
 
+/// An instant: microseconds since the Unix epoch, written as RFC 3339 in UTC with milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000Z")]
+pub struct Time(pub Micros);
+
+impl Time {
+    /// RFC 3339, the same without seconds, a day (its start in UTC), or a number of seconds since the epoch.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Ok(seconds) = text.parse::<f64>() {
+            return from_seconds(seconds).map(Self);
+        }
+        let zoned = text.strip_suffix(['Z', 'z']).map_or_else(|| text.to_owned(), |utc| format!("{utc}+00:00"));
+        let minutes = || DateTime::parse_from_str(&zoned, "%Y-%m-%dT%H:%M%:z");
+        let instant = DateTime::parse_from_rfc3339(text).or_else(|_| minutes()).map(|t| t.timestamp_micros());
+        let day = || Some(text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN).and_utc().timestamp_micros());
+        instant.ok().or_else(day).map(Self)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&rfc3339(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no RFC 3339 time")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +94,16 @@ mod tests {
         assert_eq!(from_seconds(1.5), Some(1_500_000));
         assert_eq!(from_seconds(1e300), None);
         assert_eq!(from_seconds(f64::NAN), None);
+    }
+
+    #[test]
+    fn times_are_written_with_milliseconds_and_read_back_from_either_form() {
+        let t = Time(1_714_311_965_250_000);
+        assert_eq!(serde_json::to_string(&t).unwrap(), "\"2024-04-28T13:46:05.250Z\"");
+        assert_eq!(serde_json::from_str::<Time>("\"2024-04-28T15:46:05.25+02:00\"").unwrap(), t);
+        assert_eq!(Time::parse("1714311965.25"), Some(t));
+        assert_eq!(Time::parse("2024-04-28T13:46Z"), Some(Time(1_714_311_960_000_000)));
+        assert_eq!(Time::parse("2024-04-28"), Some(Time(1_714_262_400_000_000)));
+        assert_eq!(Time::parse("yesterday"), None);
     }
 }

@@ -10,17 +10,15 @@ use async_trait::async_trait;
 use contrail_flow::build::fold;
 use contrail_kit::class::{BoxError, chain};
 use contrail_kit::supervise::Board;
-use contrail_model::explore::{self, Filters, Now, Sources};
+use contrail_model::explore::{self, Now, Question, Sources};
 use contrail_model::query::{Limits, QueryError, QueryService};
 use contrail_model::{EngineError, Input, reference};
 use contrail_serve::live::identity::Texts;
 use contrail_serve::live::{Identity, StateFilter};
 use contrail_serve::{LiveSky, Node, Problem, api};
-use contrail_types::time::{DAY, HOUR, hour_of};
+use contrail_types::time::HOUR;
 use contrail_types::{Icao24, Micros, Transform};
 use futures::StreamExt;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::line::Line;
 
@@ -46,28 +44,20 @@ impl Node for LineNode {
                 let engine = self.line.engine.clone();
                 Ok(api::ExploreAnswer::Range(run(move || explore::range(&engine, &sources)).await?))
             }
-            api::ExploreRequest::Density(asked) => {
-                let filters = self.filters(asked)?;
-                let (from, to) = (filters.from, filters.to);
+            api::ExploreRequest::Density(filters) => {
+                let question = self.question(filters)?;
+                let (from, to) = question.hours();
                 let sources = self.sources(move |hour| (from..to).contains(&hour), true).await?;
                 let engine = self.line.engine.clone();
-                Ok(api::ExploreAnswer::Density(run(move || explore::density(&engine, &sources, &filters)).await?))
+                Ok(api::ExploreAnswer::Density(run(move || explore::density(&engine, &sources, &question)).await?))
             }
-            api::ExploreRequest::Figures(asked) => {
-                let filters = self.filters(asked.clone())?;
-                let (before, to) = (2 * filters.from - filters.to, filters.to);
+            api::ExploreRequest::Figures(filters) => {
                 let with_cells = !filters.phase.is_empty();
-                let sources = self.sources(move |hour| (before..to).contains(&hour), with_cells).await?;
+                let question = self.question(filters)?;
+                let (from, to) = (question.before().0, question.hours().1);
+                let sources = self.sources(move |hour| (from..to).contains(&hour), with_cells).await?;
                 let (engine, now, covered) = (self.line.engine.clone(), self.now(), self.covered_from().await?);
-                let told =
-                    api::Filters { from: Some(api::Time(filters.from)), to: Some(api::Time(filters.to)), ..asked };
-                let figures = run(move || {
-                    let figures = explore::explore(&engine, &sources, &filters, covered, &now)?;
-                    // The API writes instants as text.
-                    let mut figures = serde_json::to_value(figures).unwrap_or_default();
-                    figures["filters"] = serde_json::to_value(told).unwrap_or_default();
-                    Ok(figures)
-                });
+                let figures = run(move || explore::explore(&engine, &sources, &question, covered, &now));
                 Ok(api::ExploreAnswer::Figures(Box::new(figures.await?)))
             }
         }
@@ -160,24 +150,10 @@ impl LineNode {
         Ok((Input::files(paths.into_iter().map(Into::into).collect()), pin))
     }
 
-    /// Whole hours; the last day where nothing is asked for.
-    fn filters(&self, asked: api::Filters) -> Result<Filters, Problem> {
+    /// The last day where no range is asked for.
+    fn question(&self, filters: api::Filters) -> Result<Question, Problem> {
         let now = self.live.sky_time().unwrap_or_else(|| self.line.house.clock.now());
-        let to = asked.to.map_or(now, |time| time.0);
-        let from = asked.from.map_or(to - DAY, |time| time.0);
-        if from >= to {
-            return Err(Problem::bad_request("`from` must lie before `to`"));
-        }
-        Ok(Filters {
-            from: hour_of(from),
-            to: hour_of(to - 1) + HOUR,
-            country: asked.country,
-            airline: asked.airline,
-            band: asked.band,
-            phase: asked.phase,
-            hour: asked.hour,
-            dow: asked.dow,
-        })
+        Question::new(filters, now).ok_or_else(|| Problem::bad_request("`from` must lie before `to`"))
     }
 
     fn now(&self) -> Now {
@@ -201,20 +177,16 @@ impl LineNode {
 }
 
 /// Aircraft on the map that are not on the ground.
-fn airborne(live: &LiveSky) -> i64 {
+fn airborne(live: &LiveSky) -> u64 {
     let states = live.states(&StateFilter::default());
     let grounded = states["on_ground"].as_boolean();
-    grounded.iter().filter(|on_ground| *on_ground != Some(true)).count() as i64
+    grounded.iter().filter(|on_ground| *on_ground != Some(true)).count() as u64
 }
 
-/// A fixed question off the async threads, its answer in the API's own types.
-async fn run<T, U>(ask: impl FnOnce() -> Result<T, EngineError> + Send + 'static) -> Result<U, Problem>
-where
-    T: Serialize + Send + 'static,
-    U: DeserializeOwned,
-{
+/// A fixed question off the async threads.
+async fn run<T: Send + 'static>(ask: impl FnOnce() -> Result<T, EngineError> + Send + 'static) -> Result<T, Problem> {
     let answer = tokio::task::spawn_blocking(ask).await.map_err(|e| Problem::internal(e.to_string()))?;
-    api::of_same_shape(&answer.map_err(problem)?)
+    answer.map_err(problem)
 }
 
 fn problem(error: impl Into<BoxError>) -> Problem {

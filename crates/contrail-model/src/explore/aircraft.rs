@@ -1,66 +1,16 @@
 //! One aircraft's past, and how many there were.
 
-use contrail_types::time::{HOUR, MINUTE, hour_of};
-use contrail_types::{Micros, time};
-use serde::Serialize;
+use contrail_types::history::{AircraftDay, AircraftHistory, Timeline, Track, TrackColumns};
+use contrail_types::time::{HOUR, MINUTE, SECOND, hour_of};
+use contrail_types::{Micros, Time};
 
 use super::Sources;
-use super::filter::within;
+use super::question::within;
 use super::rows::Rows;
 use crate::engine::{Engine, EngineError, Input, Value};
 
-/// What `aircraft_hours` knows about an aircraft.
-#[derive(Clone, Debug, Serialize, PartialEq)]
-pub struct History {
-    pub first_seen: String,
-    pub last_seen: String,
-    pub hours_seen: i64,
-    /// Newest first.
-    pub days: Vec<Day>,
-}
-
-#[derive(Clone, Debug, Serialize, PartialEq)]
-pub struct Day {
-    /// `2026-11-22`
-    pub day: String,
-    pub observations: i64,
-    pub callsigns: Vec<String>,
-}
-
-#[derive(Clone, Debug, Serialize, PartialEq)]
-pub struct Track {
-    pub icao24: String,
-    pub columns: TrackColumns,
-}
-
-#[derive(Clone, Debug, Default, Serialize, PartialEq)]
-pub struct TrackColumns {
-    /// Seconds since the epoch.
-    pub time: Vec<i64>,
-    pub latitude: Vec<f64>,
-    pub longitude: Vec<f64>,
-    /// Metres.
-    pub altitude: Vec<Option<f64>>,
-    /// Metres per second.
-    pub speed: Vec<Option<f64>>,
-    pub track: Vec<Option<f64>>,
-    /// Metres per second.
-    pub climb: Vec<Option<f64>>,
-    pub on_ground: Vec<Option<bool>>,
-    pub callsign: Vec<Option<String>>,
-}
-
-/// Aircraft seen in each ten minutes; null where no fetch succeeded.
-#[derive(Clone, Debug, Serialize, PartialEq)]
-pub struct Timeline {
-    pub bucket_s: i64,
-    /// Start of the first bucket, RFC 3339.
-    pub start: String,
-    pub counts: Vec<Option<i64>>,
-}
-
-/// `None` if the aircraft was never seen.
-pub fn history(engine: &Engine, sources: &Sources, icao24: &str) -> Result<Option<History>, EngineError> {
+/// What `aircraft_hours` knows about an aircraft, not who it is; `None` if it was never seen.
+pub fn history(engine: &Engine, sources: &Sources, icao24: &str) -> Result<Option<AircraftHistory>, EngineError> {
     let inputs = [("aircraft_hours", sources.hours.clone())];
     // Text between callsigns that no callsign holds.
     let sql = "SELECT strftime(hour, '%Y-%m-%d') AS day, sum(observations)::BIGINT,
@@ -71,16 +21,18 @@ pub fn history(engine: &Engine, sources: &Sources, icao24: &str) -> Result<Optio
     let (first, last) =
         (all.clone().filter_map(|i| rows.time(3, i)).min(), all.clone().filter_map(|i| rows.time(4, i)).max());
     let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
-    let day = |i| Day {
+    let day = |i| AircraftDay {
         day: rows.text(0, i).unwrap_or_default().to_owned(),
-        observations: rows.int(1, i),
+        observations: rows.count(1, i),
         callsigns: rows.text(2, i).map(|t| t.split('\u{1f}').map(str::to_owned).collect()).unwrap_or_default(),
     };
-    Ok(Some(History {
-        first_seen: time::rfc3339(first),
-        last_seen: time::rfc3339(last),
-        hours_seen: all.clone().map(|i| rows.int(5, i)).sum(),
+    Ok(Some(AircraftHistory {
+        icao24: icao24.to_owned(),
+        first_seen: Some(Time(first)),
+        last_seen: Some(Time(last)),
+        hours_seen: all.clone().map(|i| rows.count(5, i)).sum(),
         days: all.map(day).collect(),
+        ..AircraftHistory::default()
     }))
 }
 
@@ -95,7 +47,7 @@ pub fn track(engine: &Engine, states: &Input, icao24: &str, from: Micros, to: Mi
     let double = |column: usize| all.clone().map(|i| rows.double(column, i)).collect::<Vec<_>>();
     let position = |column: usize| all.clone().map(|i| rows.double(column, i).unwrap_or_default()).collect();
     let columns = TrackColumns {
-        time: all.clone().map(|i| rows.time(0, i).unwrap_or_default().div_euclid(time::SECOND)).collect(),
+        time: all.clone().map(|i| rows.time(0, i).unwrap_or_default() as f64 / SECOND as f64).collect(),
         latitude: position(1),
         longitude: position(2),
         altitude: double(3),
@@ -124,11 +76,11 @@ pub fn timeline(engine: &Engine, sources: &Sources, from: Micros, to: Micros) ->
         let hour = rows.time(0, row).unwrap_or_default();
         for tenth in 0..6 {
             let bucket = (hour + tenth as i64 * BUCKET - from).div_euclid(BUCKET);
-            let count = rows.int(1 + tenth, row);
+            let count = rows.count(1 + tenth, row);
             if let Some(slot) = usize::try_from(bucket).ok().and_then(|b| counts.get_mut(b)).filter(|_| count > 0) {
                 *slot = Some(count);
             }
         }
     }
-    Ok(Timeline { bucket_s: BUCKET / time::SECOND, start: time::rfc3339(from), counts })
+    Ok(Timeline { bucket_s: (BUCKET / SECOND) as u32, start: Time(from), counts })
 }

@@ -2,29 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use contrail_types::time::DAY;
-use serde::Serialize;
+use contrail_types::explore::Density;
+use contrail_types::time::{DAY, HOUR};
 
-use super::filter::within;
+use super::question::within;
 use super::rows::Rows;
-use super::{Filters, Sources};
+use super::{Question, Sources};
 use crate::engine::{Engine, EngineError};
-
-/// Cells with observations: row from latitude -90, column from longitude -180 (south-west corner), count.
-#[derive(Clone, Debug, Serialize, PartialEq)]
-pub struct Density {
-    pub cell_deg: f64,
-    pub cells: Vec<(i32, i32, i64)>,
-}
 
 /// Columns of the grid of 0.25 degree cells.
 const COLUMNS: i64 = 1440;
 
-/// Observations by grid cell; the cell is coarser for longer ranges.
-pub fn density(engine: &Engine, sources: &Sources, filters: &Filters) -> Result<Density, EngineError> {
-    let range = filters.hours();
+/// Observations by grid cell; the cell is coarser for longer ranges, whose answer would else exceed a megabyte.
+pub fn density(engine: &Engine, sources: &Sources, question: &Question) -> Result<Density, EngineError> {
+    let range = question.hours();
     let merged = match range.1 - range.0 {
-        length if length <= 2 * DAY => 1,
+        length if length < 12 * HOUR => 1,
         length if length <= 10 * DAY => 2,
         _ => 4,
     };
@@ -32,17 +25,17 @@ pub fn density(engine: &Engine, sources: &Sources, filters: &Filters) -> Result<
         1 => "cell".to_owned(),
         _ => format!("{COLUMNS} * (cell // {COLUMNS} // {merged}) + cell % {COLUMNS} // {merged}"),
     };
-    let mut sums: BTreeMap<i64, i64> = BTreeMap::new();
-    for piece in filters.pieces(range) {
-        let who = filters.of_whom(piece);
+    let mut sums: BTreeMap<i64, u64> = BTreeMap::new();
+    for piece in question.pieces(range) {
+        let who = question.of_whom(piece);
         let sql = format!(
             "SELECT ({cell})::BIGINT AS merged, sum({})::BIGINT AS seen
              FROM (SELECT * FROM aircraft_cells WHERE {} AND {} AND {}) {who}
              GROUP BY merged",
-            filters.in_phases(),
+            question.in_phases(),
             within(piece),
-            filters.band_rows(),
-            filters.week(),
+            question.band_rows(),
+            question.week(),
         );
         let mut inputs = vec![("aircraft_cells", sources.cells.clone())];
         if !who.is_empty() {
@@ -50,7 +43,7 @@ pub fn density(engine: &Engine, sources: &Sources, filters: &Filters) -> Result<
         }
         let rows = Rows(engine.query_over(&sql, &inputs, &[])?);
         for row in 0..rows.len() {
-            *sums.entry(rows.int(0, row)).or_default() += rows.int(1, row);
+            *sums.entry(rows.int(0, row)).or_default() += rows.count(1, row);
         }
     }
     let place = |cell: i64| ((cell / COLUMNS) as i32, (cell % COLUMNS) as i32);

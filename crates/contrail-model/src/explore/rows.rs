@@ -17,6 +17,11 @@ impl Rows {
         self.0.column(column).as_primitive_opt::<Int64Type>().filter(|c| c.is_valid(row)).map_or(0, |c| c.value(row))
     }
 
+    /// A BIGINT that counts; 0 where null.
+    pub(super) fn count(&self, column: usize, row: usize) -> u64 {
+        self.int(column, row).try_into().unwrap_or(0)
+    }
+
     pub(super) fn double(&self, column: usize, row: usize) -> Option<f64> {
         self.0.column(column).as_primitive_opt::<Float64Type>().filter(|c| c.is_valid(row)).map(|c| c.value(row))
     }

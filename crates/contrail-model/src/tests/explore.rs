@@ -2,12 +2,14 @@
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type};
+use contrail_types::explore::Filters;
 use contrail_types::time::{HOUR, MINUTE, SECOND, rfc3339};
+use contrail_types::{Micros, Time};
 
 use super::engine;
 use super::marts::tables;
 use super::sample::T0;
-use crate::explore::{Filters, Now, Sources, density, explore, history, range, timeline, track};
+use crate::explore::{Now, Question, Sources, density, explore, history, range, timeline, track};
 use crate::{Engine, Input};
 
 fn setup() -> (Engine, RecordBatch, Sources) {
@@ -30,6 +32,14 @@ fn plain(engine: &Engine, states: &RecordBatch, sql: &str) -> Vec<i64> {
     }
 }
 
+fn between(from: Micros, to: Micros) -> Filters {
+    Filters { from: Some(Time(from)), to: Some(Time(to)), ..Filters::default() }
+}
+
+fn ask(filters: &Filters) -> Question {
+    Question::new(filters.clone(), 0).unwrap()
+}
+
 /// The filters as a condition on states; the airline and country of an aircraft-hour are those of its states here.
 fn condition(filters: &Filters, without: &[&str]) -> String {
     let text = |column: &str, values: &[String]| {
@@ -43,8 +53,8 @@ fn condition(filters: &Filters, without: &[&str]) -> String {
     let wide = |v: &[u8]| v.iter().map(|n| i32::from(*n)).collect();
     let mut all = vec![format!(
         "date_trunc('hour', last_contact) >= '{}' AND date_trunc('hour', last_contact) < '{}'",
-        rfc3339(filters.from),
-        rfc3339(filters.to)
+        rfc3339(filters.from.unwrap().0),
+        rfc3339(filters.to.unwrap().0)
     )];
     all.extend(text("country", &filters.country));
     all.extend(text("airline", &filters.airline));
@@ -55,9 +65,14 @@ fn condition(filters: &Filters, without: &[&str]) -> String {
     all.join(" AND ")
 }
 
+/// Row and column of a cell when `by` of them are one along each side, as SQL.
+fn merged(by: i64) -> String {
+    format!("cell // 1440 // {by}, cell % 1440 // {by}")
+}
+
 /// Filters of every dimension, alone and together; also ones that find nothing, and one that is no country.
 fn combinations() -> Vec<Filters> {
-    let base = Filters { from: T0 + 2 * HOUR, to: T0 + 26 * HOUR, ..Filters::default() };
+    let base = between(T0 + 2 * HOUR, T0 + 26 * HOUR);
     let text = |v: &[&str]| v.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
     vec![
         base.clone(),
@@ -75,7 +90,8 @@ fn combinations() -> Vec<Filters> {
             ..base.clone()
         },
         Filters { country: text(&["x' OR true --"]), ..base.clone() },
-        Filters { from: T0 + 500 * HOUR, to: T0 + 501 * HOUR, ..base.clone() },
+        between(T0 + 500 * HOUR, T0 + 501 * HOUR),
+        Filters { band: vec![11, 12, 0], ..between(T0 + 5 * HOUR, T0 + 8 * HOUR) },
     ]
 }
 
@@ -83,19 +99,20 @@ fn combinations() -> Vec<Filters> {
 fn every_figure_obeys_all_filters_but_its_own() {
     let (engine, states, sources) = setup();
     for filters in combinations() {
-        let page = explore(&engine, &sources, &filters, None, &Now::default()).unwrap();
-        let ask = |sql: String| plain(&engine, &states, &sql);
+        let day = filters.to.unwrap().0 - filters.from.unwrap().0 > 12 * HOUR;
+        let page = explore(&engine, &sources, &ask(&filters), None, &Now::default()).unwrap();
+        let count = |sql: String| plain(&engine, &states, &sql);
         let clean =
             Filters { country: filters.country.iter().map(|c| c.replace('\'', "''")).collect(), ..filters.clone() };
         let all = condition(&clean, &[]);
-        let counts = |what: &str| ask(format!("SELECT {what}::BIGINT FROM states WHERE {all}"))[0];
-        assert_eq!(page.kpis.aircraft, counts("count(DISTINCT icao24)"), "{filters:?}");
-        assert_eq!(page.kpis.observations, counts("count(*)"), "{filters:?}");
-        assert_eq!(page.kpis.countries, counts("count(DISTINCT country)"), "{filters:?}");
-        assert_eq!(page.kpis.airlines, counts("count(DISTINCT airline)"), "{filters:?}");
+        let counts = |what: &str| count(format!("SELECT {what}::BIGINT FROM states WHERE {all}"))[0];
+        assert_eq!(page.kpis.aircraft as i64, counts("count(DISTINCT icao24)"), "{filters:?}");
+        assert_eq!(page.kpis.observations as i64, counts("count(*)"), "{filters:?}");
+        assert_eq!(page.kpis.countries as i64, counts("count(DISTINCT country)"), "{filters:?}");
+        assert_eq!(page.kpis.airlines as i64, counts("count(DISTINCT airline)"), "{filters:?}");
 
         let listed = |own: &str, key: &str, what: &str| {
-            ask(format!(
+            count(format!(
                 "SELECT {what}::BIGINT FROM states WHERE {} AND {key} IS NOT NULL GROUP BY {key}
                  ORDER BY count(DISTINCT icao24) DESC, count(*) DESC, {key}",
                 condition(&clean, &[own])
@@ -103,36 +120,37 @@ fn every_figure_obeys_all_filters_but_its_own() {
         };
         let found = |f: &dyn Fn() -> Vec<i64>| f();
         assert_eq!(
-            found(&|| page.countries.iter().map(|c| c.aircraft).collect()),
+            found(&|| page.countries.iter().map(|c| c.aircraft as i64).collect()),
             listed("country", "country", "count(DISTINCT icao24)")
         );
         assert_eq!(
-            found(&|| page.countries.iter().map(|c| c.observations).collect()),
+            found(&|| page.countries.iter().map(|c| c.observations as i64).collect()),
             listed("country", "country", "count(*)")
         );
         assert_eq!(
-            found(&|| page.airlines.iter().map(|c| c.aircraft).collect()),
+            found(&|| page.airlines.iter().map(|c| c.aircraft as i64).collect()),
             listed("airline", "airline", "count(DISTINCT icao24)")
         );
         assert!(page.airlines.iter().all(|a| !a.name.is_empty() && a.previous.is_none()));
 
-        let series = ask(format!(
+        let series = count(format!(
             "SELECT count(DISTINCT icao24) FROM states WHERE {all} GROUP BY date_trunc('hour', last_contact) ORDER BY min(last_contact)"
         ));
-        assert_eq!(page.series.iter().map(|p| p.aircraft).collect::<Vec<_>>(), series, "{filters:?}");
+        assert_eq!(page.series.iter().map(|p| p.aircraft as i64).collect::<Vec<_>>(), series, "{filters:?}");
 
         let bands = condition(&clean, &["band"]);
         for band in &page.bands {
-            let wanted = ask(format!("SELECT count(*) FROM states WHERE {bands} AND altitude_band = {}", band.band))[0];
-            assert_eq!(band.observations, wanted, "{filters:?} {band:?}");
+            let wanted =
+                count(format!("SELECT count(*) FROM states WHERE {bands} AND altitude_band = {}", band.band))[0];
+            assert_eq!(band.observations as i64, wanted, "{filters:?} {band:?}");
         }
         let metres =
-            ask(format!("SELECT coalesce(median(altitude), 0) FROM states WHERE {all} AND altitude_band > 0"))[0];
+            count(format!("SELECT coalesce(median(altitude), 0) FROM states WHERE {all} AND altitude_band > 0"))[0];
         let median = page.kpis.median_altitude_m.unwrap_or(0.0);
         assert!((median - metres as f64).abs() < 600.0, "{filters:?}: {median} for {metres}");
 
         let week = condition(&clean, &["hour", "dow"]);
-        let hours = ask(format!(
+        let hours = count(format!(
             "SELECT round(1000 * avg(n))::BIGINT FROM (
             SELECT isodow(t) AS d, hour(t) AS h, coalesce(n, 0) AS n
             FROM (SELECT date_trunc('hour', last_contact) AS t, count(DISTINCT icao24) FILTER ({week}) AS n,
@@ -146,33 +164,34 @@ fn every_figure_obeys_all_filters_but_its_own() {
             "{filters:?}"
         );
 
-        let map = density(&engine, &sources, &filters).unwrap();
-        assert_eq!(map.cell_deg, 0.25);
-        let cells = ask(format!("SELECT count(*) FROM states WHERE {all} GROUP BY cell ORDER BY cell"));
-        assert_eq!(map.cells.iter().map(|c| c.2).collect::<Vec<_>>(), cells, "{filters:?}");
+        let map = density(&engine, &sources, &ask(&filters)).unwrap();
+        let (cell, degrees) = if day { (merged(2), 0.5) } else { (merged(1), 0.25) };
+        assert_eq!(map.cell_deg, degrees);
+        let cells = count(format!("SELECT count(*) FROM states WHERE {all} GROUP BY {cell} ORDER BY {cell}"));
+        assert_eq!(map.cells.iter().map(|c| c.2 as i64).collect::<Vec<_>>(), cells, "{filters:?}");
     }
 }
 
 #[test]
 fn the_period_before_is_compared_only_where_it_is_covered() {
     let (engine, states, sources) = setup();
-    let filters = Filters { from: T0 + 10 * HOUR, to: T0 + 20 * HOUR, ..Filters::default() };
+    let filters = between(T0 + 10 * HOUR, T0 + 20 * HOUR);
     let now = Now { airborne: Some(7), data_age_s: Some(1.5), landed_at: Some(T0) };
-    let page = explore(&engine, &sources, &filters, Some(T0), &now).unwrap();
-    let before = Filters { from: T0, to: T0 + 10 * HOUR, ..Filters::default() };
-    let alone = explore(&engine, &sources, &before, None, &Now::default()).unwrap();
+    let page = explore(&engine, &sources, &ask(&filters), Some(T0), &now).unwrap();
+    let before = between(T0, T0 + 10 * HOUR);
+    let alone = explore(&engine, &sources, &ask(&before), None, &Now::default()).unwrap();
     let previous = page.previous.unwrap();
     assert_eq!((previous.aircraft, previous.observations), (alone.kpis.aircraft, alone.kpis.observations));
     assert_eq!(previous.median_altitude_m, alone.kpis.median_altitude_m);
     assert_eq!(
         page.countries[0].previous,
-        Some(alone.countries.iter().find(|c| c.iso2 == page.countries[0].iso2).unwrap().aircraft)
+        Some(alone.countries.iter().find(|c| c.code == page.countries[0].code).unwrap().aircraft)
     );
-    assert_eq!(page.kpis.landed_at.as_deref(), Some(rfc3339(T0).as_str()));
+    assert_eq!(page.kpis.landed_at, Some(Time(T0)));
     assert_eq!(page.series.len(), 10);
     let json = serde_json::to_value(&page.kpis).unwrap();
     assert_eq!((json["airborne_now"].as_i64(), json["data_age_s"].as_f64()), (Some(7), Some(1.5)));
-    let page = explore(&engine, &sources, &filters, Some(T0 + HOUR), &Now::default()).unwrap();
+    let page = explore(&engine, &sources, &ask(&filters), Some(T0 + HOUR), &Now::default()).unwrap();
     assert!(page.previous.is_none() && page.countries[0].previous.is_none());
     let alone = plain(&engine, &states, "SELECT count(*) FROM states")[0];
     assert_eq!(alone, 4000);
@@ -180,24 +199,19 @@ fn the_period_before_is_compared_only_where_it_is_covered() {
 
 #[test]
 fn long_ranges_have_coarser_cells() {
-    let (engine, _, sources) = setup();
+    let (engine, states, sources) = setup();
     for country in [vec![], vec!["DE".to_owned(), "US".to_owned()]] {
-        // Begins days before there is anything, so that the rows fall into a later piece.
-        let range = |hours: i64| Filters {
-            from: T0 + (40 - hours) * HOUR,
-            to: T0 + 40 * HOUR,
-            country: country.clone(),
-            ..Filters::default()
-        };
-        let fine = density(&engine, &sources, &range(48)).unwrap();
-        for (hours, degrees, merged) in [(72, 0.5, 2), (24 * 30, 1.0, 4)] {
-            let coarse = density(&engine, &sources, &range(hours)).unwrap();
-            assert_eq!(coarse.cell_deg, degrees);
-            let mut sums = std::collections::BTreeMap::new();
-            for (row, column, n) in &fine.cells {
-                *sums.entry((row / merged, column / merged)).or_insert(0) += n;
-            }
-            assert_eq!(coarse.cells, sums.into_iter().map(|((r, c), n)| (r, c, n)).collect::<Vec<_>>());
+        for (hours, degrees, by) in [(11, 0.25, 1), (12, 0.5, 2), (72, 0.5, 2), (24 * 30, 1.0, 4)] {
+            // Ends hours after the last row and, but for the short ones, begins days before the first, so that the rows
+            // fall into a later piece.
+            let filters = Filters { country: country.clone(), ..between(T0 + (32 - hours) * HOUR, T0 + 32 * HOUR) };
+            let map = density(&engine, &sources, &ask(&filters)).unwrap();
+            assert_eq!(map.cell_deg, degrees);
+            let (all, cell) = (condition(&filters, &[]), merged(by));
+            let sql = format!("SELECT count(*) FROM states WHERE {all} GROUP BY {cell} ORDER BY {cell}");
+            assert_eq!(map.cells.iter().map(|c| c.2 as i64).collect::<Vec<_>>(), plain(&engine, &states, &sql));
+            let corner = |c: &(i32, i32, u64)| (0..180 * 4 / by as i32).contains(&c.0) && c.1 < 360 * 4 / by as i32;
+            assert!(map.cells.iter().all(corner));
         }
     }
 }
@@ -206,13 +220,13 @@ fn long_ranges_have_coarser_cells() {
 fn one_aircraft_and_the_timeline() {
     let (engine, states, sources) = setup();
     let known = range(&engine, &sources).unwrap();
-    assert_eq!((known.first.unwrap(), known.last.unwrap()), (rfc3339(T0), rfc3339(T0 + 29 * HOUR)));
+    assert_eq!((known.first, known.last), (Some(Time(T0)), Some(Time(T0 + 29 * HOUR))));
     assert_eq!(range(&engine, &Sources::default()).unwrap().first, None);
 
     let icao24 = "3c0007";
     let past = history(&engine, &sources, icao24).unwrap().unwrap();
     let seen = plain(&engine, &states, "SELECT count(*) FROM states WHERE icao24 = '3c0007'")[0];
-    assert_eq!(past.days.iter().map(|d| d.observations).sum::<i64>(), seen);
+    assert_eq!(past.days.iter().map(|d| d.observations as i64).sum::<i64>(), seen);
     assert!(past.days.windows(2).all(|w| w[0].day > w[1].day) && past.days[0].callsigns == ["N123AB"]);
     assert_eq!(history(&engine, &sources, "ffffff").unwrap(), None);
 
@@ -223,7 +237,7 @@ fn one_aircraft_and_the_timeline() {
         rfc3339(T0 + HOUR),
         rfc3339(T0 + 5 * HOUR)
     );
-    assert_eq!(path.columns.time, plain(&engine, &states, &sql));
+    assert_eq!(path.columns.time.iter().map(|t| *t as i64).collect::<Vec<_>>(), plain(&engine, &states, &sql));
     assert!(path.columns.time.len() > 5 && path.columns.latitude.len() == path.columns.callsign.len());
 
     let day = timeline(&engine, &sources, T0 - 20 * MINUTE, T0 + 3 * HOUR + 10 * MINUTE).unwrap();
@@ -233,7 +247,7 @@ fn one_aircraft_and_the_timeline() {
         rfc3339(T0 + 3 * HOUR + 10 * MINUTE),
         600 * SECOND
     );
-    assert_eq!(day.counts[2..].iter().map(|c| c.unwrap()).collect::<Vec<_>>(), plain(&engine, &states, &sql));
+    assert_eq!(day.counts[2..].iter().map(|c| c.unwrap() as i64).collect::<Vec<_>>(), plain(&engine, &states, &sql));
 }
 
 /// One day of a fold table with made-up counts, as a file of the lake.
@@ -296,7 +310,7 @@ fn month_of_the_sky() {
     let text = |v: &str| vec![v.to_owned()];
     for days in [1, 7, 30i64] {
         let to = T0 + days * 24 * HOUR;
-        let base = Filters { from: T0, to, ..Filters::default() };
+        let base = between(T0, to);
         for (name, filters) in [
             ("all", base.clone()),
             ("country", Filters { country: text("DE"), ..base.clone() }),
@@ -307,9 +321,9 @@ fn month_of_the_sky() {
                 hours: Input::files(hours[..days as usize].to_vec()),
                 cells: Input::files(cells[..(days as usize).min(7)].to_vec()),
             };
-            let page = explore(&engine, &sources, &filters, None, &Now::default()).unwrap();
+            let page = explore(&engine, &sources, &ask(&filters), None, &Now::default()).unwrap();
             let begun = std::time::Instant::now();
-            let map = density(&engine, &sources, &filters).unwrap();
+            let map = density(&engine, &sources, &ask(&filters)).unwrap();
             eprintln!(
                 "{days} days, {name}: page {} ms ({} aircraft), map {:?} ({} cells)",
                 page.took_ms,

@@ -43,7 +43,7 @@ impl Node for Quiet {
 
     async fn track(&self, icao24: Icao24, from: Micros, to: Micros) -> Result<api::Track, Problem> {
         let time = vec![from as f64 / 1e6, to as f64 / 1e6];
-        let columns = api::TrackColumns { time, ..Default::default() };
+        let columns = contrail_types::history::TrackColumns { time, ..Default::default() };
         Ok(api::Track { icao24: icao24.to_string(), columns })
     }
 

@@ -1,9 +1,9 @@
-//! One aircraft's history, its track, and the timeline of the whole sky.
+//! What the model answers and the API shows of the past: one aircraft's history, its track, the timeline of the sky.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Time;
+use crate::time::Time;
 
 /// `/api/v1/aircraft/{icao24}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]

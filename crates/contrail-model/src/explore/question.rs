@@ -1,31 +1,17 @@
 //! What the viewer has narrowed the page down to, and the SQL conditions that this makes.
 
-use contrail_types::Micros;
+use contrail_types::explore::Filters;
 use contrail_types::time::{DAY, HOUR, hour_of};
-use serde::{Deserialize, Serialize};
+use contrail_types::{Micros, Time};
 
 use crate::engine::literal;
 
-/// Time range and filters; an empty list filters nothing. Different lists are combined with "and".
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(default)]
-pub struct Filters {
-    /// First instant (microseconds); its whole hour counts.
-    pub from: Micros,
-    /// End (exclusive, microseconds); an hour that has begun before it counts whole.
-    pub to: Micros,
-    /// ISO codes.
-    pub country: Vec<String>,
-    /// ICAO designators.
-    pub airline: Vec<String>,
-    /// Altitude bands, -1 for unknown.
-    pub band: Vec<i32>,
-    /// ground, climb, cruise, descent, unknown.
-    pub phase: Vec<String>,
-    /// Hours of the day, UTC, 0..23.
-    pub hour: Vec<u8>,
-    /// ISO days of the week, 1 is Monday.
-    pub dow: Vec<u8>,
+/// Whole hours and filters; an empty list filters nothing, different lists are combined with "and".
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    chosen: Filters,
+    start: Micros,
+    end: Micros,
 }
 
 /// Number of altitude bands that have a column: 0 is the ground, the last is open upwards.
@@ -45,42 +31,57 @@ pub(super) fn bands() -> impl Iterator<Item = i32> {
     (0..BANDS).chain([-1])
 }
 
-impl Filters {
+impl Question {
+    /// Every hour that the range of `chosen` touches; without an end up to `now`, without a start one day. `None` if the
+    /// range is empty.
+    pub fn new(chosen: Filters, now: Micros) -> Option<Self> {
+        let to = chosen.to.map_or(now, |time| time.0);
+        let from = chosen.from.map_or(to - DAY, |time| time.0);
+        let (start, end) = (hour_of(from), hour_of(to - 1) + HOUR);
+        let chosen = Filters { from: Some(Time(start)), to: Some(Time(end)), ..chosen };
+        (from < to).then_some(Self { chosen, start, end })
+    }
+
+    /// What was asked for, its range in whole hours.
+    pub fn chosen(&self) -> &Filters {
+        &self.chosen
+    }
+
     /// Start of the first hour and end of the last one.
-    pub(super) fn hours(&self) -> (Micros, Micros) {
-        (hour_of(self.from), hour_of(self.to + HOUR - 1))
+    pub fn hours(&self) -> (Micros, Micros) {
+        (self.start, self.end)
     }
 
     /// The period of equal length before.
-    pub(super) fn before(&self) -> (Micros, Micros) {
-        let (start, end) = self.hours();
-        (start - (end - start), start)
+    pub fn before(&self) -> (Micros, Micros) {
+        (2 * self.start - self.end, self.start)
     }
 
     pub(super) fn countries(&self) -> String {
-        any_of("country", &self.country)
+        any_of("country", &self.chosen.country)
     }
 
     pub(super) fn airlines(&self) -> String {
-        any_of("airline", &self.airline)
+        any_of("airline", &self.chosen.airline)
     }
 
     /// Whether an hour's place in day and week is chosen.
     pub(super) fn in_week(&self, hour: Micros) -> bool {
         let (dow, of_day) = place_in_week(hour);
-        (self.hour.is_empty() || self.hour.contains(&of_day)) && (self.dow.is_empty() || self.dow.contains(&dow))
+        (self.chosen.hour.is_empty() || self.chosen.hour.contains(&of_day))
+            && (self.chosen.dow.is_empty() || self.chosen.dow.contains(&dow))
     }
 
     /// The same as a condition on the column `hour`.
     pub(super) fn week(&self) -> String {
         let list = |values: &[u8]| values.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
         let mut all = Vec::new();
-        if !self.hour.is_empty() {
-            all.push(format!("epoch_us(hour) // {HOUR} % 24 IN ({})", list(&self.hour)));
+        if !self.chosen.hour.is_empty() {
+            all.push(format!("epoch_us(hour) // {HOUR} % 24 IN ({})", list(&self.chosen.hour)));
         }
-        if !self.dow.is_empty() {
+        if !self.chosen.dow.is_empty() {
             // The epoch was a Thursday.
-            all.push(format!("(epoch_us(hour) // {DAY} + 3) % 7 + 1 IN ({})", list(&self.dow)));
+            all.push(format!("(epoch_us(hour) // {DAY} + 3) % 7 + 1 IN ({})", list(&self.chosen.dow)));
         }
         if all.is_empty() { "true".into() } else { all.join(" AND ") }
     }
@@ -92,7 +93,7 @@ impl Filters {
             "climb" | "cruise" | "descent" | "unknown" => Some(format!("phase_{phase}")),
             _ => None,
         };
-        let mut columns: Vec<String> = self.phase.iter().filter_map(column).collect();
+        let mut columns: Vec<String> = self.chosen.phase.iter().filter_map(column).collect();
         columns.sort();
         columns.dedup();
         if columns.is_empty() { "0".into() } else { format!("({})", columns.join(" + ")) }
@@ -100,16 +101,16 @@ impl Filters {
 
     /// The chosen bands as a condition on `aircraft_cells`.
     pub(super) fn band_rows(&self) -> String {
-        if self.band.is_empty() {
+        if self.chosen.band.is_empty() {
             return "true".into();
         }
-        let list: Vec<String> = self.band.iter().map(i32::to_string).collect();
+        let list: Vec<String> = self.chosen.band.iter().map(i32::to_string).collect();
         format!("altitude_band IN ({})", list.join(", "))
     }
 
     /// The range in pieces whose join of cells with hours fits into memory; one piece where nothing is joined.
     pub(super) fn pieces(&self, (start, end): (Micros, Micros)) -> Vec<(Micros, Micros)> {
-        if self.country.is_empty() && self.airline.is_empty() {
+        if self.chosen.country.is_empty() && self.chosen.airline.is_empty() {
             return vec![(start, end)];
         }
         (0..).map(|i| start + i * JOINED).take_while(|at| *at < end).map(|at| (at, end.min(at + JOINED))).collect()
@@ -117,7 +118,7 @@ impl Filters {
 
     /// What keeps only cells of aircraft-hours of the chosen countries and airlines; nothing if none are chosen.
     pub(super) fn of_whom(&self, range: (Micros, Micros)) -> String {
-        if self.country.is_empty() && self.airline.is_empty() {
+        if self.chosen.country.is_empty() && self.chosen.airline.is_empty() {
             return String::new();
         }
         format!(
@@ -130,10 +131,10 @@ impl Filters {
 
     /// Observations of a row of `aircraft_hours` in the chosen bands.
     pub(super) fn in_bands(&self) -> String {
-        if self.band.is_empty() {
+        if self.chosen.band.is_empty() {
             return "observations".into();
         }
-        let mut columns: Vec<String> = self.band.iter().map(|b| band_column(*b)).collect();
+        let mut columns: Vec<String> = self.chosen.band.iter().map(|b| band_column(*b)).collect();
         columns.sort();
         columns.dedup();
         format!("({})", columns.join(" + "))
@@ -141,7 +142,7 @@ impl Filters {
 
     /// Observations of a row of `aircraft_cells` in the chosen phases.
     pub(super) fn in_phases(&self) -> String {
-        if self.phase.is_empty() {
+        if self.chosen.phase.is_empty() {
             return "observations".into();
         }
         let mut parts: Vec<&str> = Vec::new();
@@ -152,7 +153,7 @@ impl Filters {
             ("descent", "descent"),
             ("unknown", "CASE WHEN altitude_band = 0 THEN 0 ELSE observations - climb - cruise - descent END"),
         ] {
-            if self.phase.iter().any(|p| p == phase) {
+            if self.chosen.phase.iter().any(|p| p == phase) {
                 parts.push(sql);
             }
         }
@@ -192,26 +193,39 @@ mod tests {
         assert_eq!(place_in_week(-1), (3, 23));
     }
 
+    fn ask(from: Micros, to: Micros, country: &[&str]) -> Question {
+        let country = country.iter().map(|code| (*code).to_owned()).collect();
+        let filters = Filters { from: Some(Time(from)), to: Some(Time(to)), country, ..Filters::default() };
+        Question::new(filters, 0).unwrap()
+    }
+
     #[test]
     fn a_range_covers_the_hours_it_touches() {
-        let filters = Filters { from: HOUR + 5, to: 3 * HOUR + 1, ..Filters::default() };
-        assert_eq!(filters.hours(), (HOUR, 4 * HOUR));
-        assert_eq!(filters.before(), (-2 * HOUR, HOUR));
-        let whole = Filters { from: HOUR, to: 3 * HOUR, ..Filters::default() };
-        assert_eq!(whole.hours(), (HOUR, 3 * HOUR));
+        let question = ask(HOUR + 5, 3 * HOUR + 1, &[]);
+        assert_eq!(question.hours(), (HOUR, 4 * HOUR));
+        assert_eq!(question.before(), (-2 * HOUR, HOUR));
+        assert_eq!(ask(HOUR, 3 * HOUR, &[]).hours(), (HOUR, 3 * HOUR));
+    }
+
+    #[test]
+    fn without_a_range_it_is_the_last_day() {
+        let question = Question::new(Filters::default(), 30 * HOUR + 5).unwrap();
+        assert_eq!(question.hours(), (6 * HOUR, 31 * HOUR));
+        assert_eq!(question.chosen().to, Some(Time(31 * HOUR)));
+        assert_eq!(Question::new(Filters { from: Some(Time(HOUR)), ..Filters::default() }, HOUR), None);
     }
 
     #[test]
     fn pieces_cover_the_range_once() {
-        let filters = Filters { country: vec!["DE".into()], ..Filters::default() };
-        assert_eq!(filters.pieces((0, 7 * DAY)), [(0, 3 * DAY), (3 * DAY, 6 * DAY), (6 * DAY, 7 * DAY)]);
-        assert_eq!(filters.pieces((5, 5)), []);
-        assert_eq!(Filters::default().pieces((0, 7 * DAY)), [(0, 7 * DAY)]);
+        let question = ask(0, 7 * DAY, &["DE"]);
+        assert_eq!(question.pieces((0, 7 * DAY)), [(0, 3 * DAY), (3 * DAY, 6 * DAY), (6 * DAY, 7 * DAY)]);
+        assert_eq!(question.pieces((5, 5)), []);
+        assert_eq!(ask(0, 7 * DAY, &[]).pieces((0, 7 * DAY)), [(0, 7 * DAY)]);
     }
 
     #[test]
     fn text_of_a_viewer_stays_text() {
-        let filters = Filters { country: vec!["DE".into(), "x') OR true --".into()], ..Filters::default() };
-        assert_eq!(filters.countries(), "country IN ('DE', 'x'') OR true --')");
+        let question = ask(0, HOUR, &["DE", "x') OR true --"]);
+        assert_eq!(question.countries(), "country IN ('DE', 'x'') OR true --')");
     }
 }
