@@ -5,7 +5,7 @@ use std::str::FromStr;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use contrail_types::Icao24;
 use serde::de::DeserializeOwned;
@@ -100,6 +100,17 @@ fn unreadable(rejection: BytesRejection) -> Problem {
 /// Whether a header contains a text, in any letter case.
 pub fn has(headers: &HeaderMap, name: HeaderName, text: &str) -> bool {
     headers.get_all(name).iter().any(|v| v.to_str().is_ok_and(|v| v.to_ascii_lowercase().contains(text)))
+}
+
+/// The head of an answer that the client may keep: for how long, and which version it is.
+pub fn may_be_kept(cache: &'static str, etag: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if let Ok(etag) = HeaderValue::from_str(etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    headers
 }
 
 /// Whether the client has this version already.

@@ -13,7 +13,7 @@ use flate2::write::GzEncoder;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::Shared;
-use super::answer::{blocking, method_not_allowed, takes_gzip, unchanged};
+use super::answer::{blocking, may_be_kept, method_not_allowed, takes_gzip, unchanged};
 use crate::problem::Problem;
 
 #[derive(RustEmbed)]
@@ -76,12 +76,7 @@ async fn send(name: &str, file: EmbeddedFile, asked: &HeaderMap, files: Arc<File
     let kind = media_type(name);
     // What lies in `assets/` has its content's hash in its name.
     let cache = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
-        headers.insert(header::ETAG, etag);
-    }
+    let mut headers = may_be_kept(cache, &etag);
     if unchanged(asked, &etag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }

@@ -12,7 +12,7 @@ use flate2::read::GzDecoder;
 use futures::StreamExt;
 
 use super::Shared;
-use super::answer::{Params, blocking, takes_gzip, unchanged};
+use super::answer::{Params, blocking, may_be_kept, takes_gzip, unchanged};
 use crate::api::{Announcement, Identities, Trails};
 use crate::live::events;
 use crate::live::frame::Frame;
@@ -76,12 +76,7 @@ pub async fn latest(State(shared): State<Shared>, headers: HeaderMap) -> Result<
 
 async fn send(frame: &Frame, asked: &HeaderMap, cache: &'static str) -> Result<Response, Problem> {
     let etag = format!("\"{}\"", frame.id);
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
-        headers.insert(header::ETAG, etag);
-    }
+    let mut headers = may_be_kept(cache, &etag);
     if unchanged(asked, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
