@@ -7,8 +7,6 @@ const given = process.env.BASE_URL
 const command = process.env.CONTRAIL_SERVER
 
 export default defineConfig({
-  // Software rendering on two busy cores draws late now and then.
-  retries: 3,
   testDir: 'tests',
   outputDir: 'test-results',
   workers: 1,

@@ -155,10 +155,27 @@ test('the map comes back after the graphics context was lost', async ({ page, wa
   })
   await lose.evaluate(extension => extension?.loseContext())
   await expect(page.getByText('No map', { exact: true })).toBeVisible()
+  // Whatever is changed meanwhile is there when the map is.
+  await page.keyboard.press('g')
+  await page.keyboard.press('j')
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('article')).toBeVisible()
+  await page.waitForTimeout(6000)
   await lose.evaluate(extension => extension?.restoreContext())
   await expect(page.getByText('No map', { exact: true })).toHaveCount(0)
   await page.waitForTimeout(2000)
   expect(watch.errors).toEqual([])
+})
+
+test('without WebGL the list holds the whole sky', async ({ page }) => {
+  await page.addInitScript(() => {
+    HTMLCanvasElement.prototype.getContext = () => null
+  })
+  await openLive(page)
+  await expect(page.getByText('No map', { exact: true })).toBeVisible()
+  expect(await inView(page)).toBeGreaterThan(1000)
+  await rows(page).nth(1).click()
+  await expect(page.getByRole('article')).toBeVisible()
 })
 
 test.describe('what goes wrong is said', () => {

@@ -1,7 +1,6 @@
 // What the Explore page does with the map, outside React: density cells, theme, hovering, where it looks.
 import type { Map as MapLibre, MapMouseEvent } from 'maplibre-gl'
-import { baseStyle } from '../map/baseStyle'
-import { createMap } from '../map/createMap'
+import { createMap, keepDressed, paintTheme } from '../map/createMap'
 import type { Theme } from '../prefs/preferences'
 import type { DensityAnswer, DensityCell } from './answers'
 import { DensityLayer, encodeCells } from './DensityLayer'
@@ -47,6 +46,7 @@ export class ExploreMap {
   private merged: { factor: number; byPlace: Map<number, number>; cells: DensityCell[] } | null = null
   private theme: Theme
   private placed: boolean
+  private readonly styled: () => boolean
 
   static async create(options: ExploreMapOptions): Promise<ExploreMap> {
     const map = await createMap({
@@ -75,8 +75,7 @@ export class ExploreMap {
     this.placed = options.center !== undefined || options.zoom !== undefined
     map.touchZoomRotate.disableRotation()
     map.keyboard.disableRotation()
-    map.on('style.load', this.addLayer)
-    if (map.isStyleLoaded()) this.addLayer()
+    this.styled = keepDressed(map, this.dress)
     map.on('mousemove', this.hover)
     map.on('click', this.hover)
     map.on('mouseout', () => options.onHover(null))
@@ -95,11 +94,11 @@ export class ExploreMap {
     this.map.remove()
   }
 
-  /** Also after a lost graphics context, when the map rebuilds its style without our layer. */
-  private readonly addLayer = () => {
+  private readonly dress = () => {
     const { map, layer } = this
     map.setLayerZoomRange('country-labels', LABELS_FROM_ZOOM, 7.5)
-    if (!map.getLayer(layer.id)) map.addLayer(layer, map.getLayer('borders') ? 'borders' : undefined)
+    if (!map.getLayer(layer.id)) map.addLayer(layer, 'borders')
+    paintTheme(map, this.theme)
   }
 
   setScrolling(scrolling: boolean) {
@@ -114,18 +113,8 @@ export class ExploreMap {
   setTheme(theme: Theme) {
     if (theme === this.theme) return
     this.theme = theme
-    if (this.map.getLayer('ocean')) this.paint()
-    else this.map.once('style.load', () => this.paint())
+    if (this.styled()) paintTheme(this.map, theme)
     this.draw(true)
-  }
-
-  /** Repaints the base map in place; a new style would fetch and build everything again. */
-  private paint() {
-    for (const layer of baseStyle({ theme: this.theme }).layers) {
-      if (!this.map.getLayer(layer.id)) continue
-      for (const [name, value] of Object.entries(layer.paint ?? {}))
-        this.map.setPaintProperty(layer.id, name as 'line-color', value)
-    }
   }
 
   setAnswer(answer: DensityAnswer | null) {

@@ -1,8 +1,7 @@
 // Everything that the Live page does with the map, outside React: layers, picking, selection ring, follow, repainting
 // only as often as something can move. The page tells it what is the case; it tells the page what happened.
 import type { Map as MapLibre, MapMouseEvent, PaddingOptions } from 'maplibre-gl'
-import { baseStyle } from '../map/baseStyle'
-import { createMap } from '../map/createMap'
+import { createMap, keepDressed, paintTheme } from '../map/createMap'
 import type { Theme } from '../prefs/preferences'
 import { findRow, icaoNumber, icaoText, isEmergency, type Frame } from '../sky/codec'
 import { skyNow } from '../sky/clock'
@@ -62,6 +61,10 @@ export class LiveMap {
   private labelsPlaced = 0
   private emergencies = false
   private placed: boolean
+  private theme: Theme
+  private globe: boolean
+  private hidden: readonly Layer[]
+  private readonly styled: () => boolean
   private timer: ReturnType<typeof setTimeout> | undefined
   private hoverRequest = 0
   private readonly at: Position = { lat: 0, lon: 0 }
@@ -86,15 +89,15 @@ export class LiveMap {
     private readonly options: LiveMapOptions,
   ) {
     this.placed = options.center !== undefined || options.zoom !== undefined
+    this.theme = options.theme
+    this.globe = options.globe
+    this.hidden = options.hidden
     map.setPadding(options.padding)
     if (options.center) map.jumpTo({ center: [options.center[1], options.center[0]] })
-    this.night.visible = !options.hidden.includes('night')
     this.sky.pulsing = !options.reducedMotion
-    this.setTheme(options.theme)
+    this.styled = keepDressed(map, this.dress)
     map.getCanvas().setAttribute('aria-label', 'Map of aircraft. The list holds the same aircraft as text.')
     map.keyboard.disableRotation()
-    map.on('style.load', this.addLayers)
-    if (map.isStyleLoaded()) this.addLayers()
     map.on('render', this.placeTarget)
     map.on('moveend', this.reportView)
     map.on('load', this.reportView)
@@ -114,13 +117,14 @@ export class LiveMap {
     this.map.remove()
   }
 
-  /** Also after a lost graphics context, when the map rebuilds its style without our layers. */
-  private readonly addLayers = () => {
+  private readonly dress = () => {
     const { map } = this
-    if (!map.getLayer(this.night.id)) map.addLayer(this.night, map.getLayer('airports') ? 'airports' : undefined)
-    if (!map.getLayer(this.sky.id))
-      map.addLayer(this.sky, map.getLayer('airport-labels') ? 'airport-labels' : undefined)
+    if (!map.getLayer(this.night.id)) map.addLayer(this.night, 'airports')
+    if (!map.getLayer(this.sky.id)) map.addLayer(this.sky, 'airport-labels')
     if (!map.getLayer(this.callsigns.id)) map.addLayer(this.callsigns)
+    this.dressTheme()
+    this.dressHidden()
+    this.dressGlobe()
   }
 
   setFrame(frame: Frame | null, shown: Uint8Array<ArrayBuffer>) {
@@ -209,40 +213,45 @@ export class LiveMap {
   }
 
   setTheme(theme: Theme) {
-    this.night.theme = theme
-    this.callsigns.theme = theme
-    this.sky.setTheme(theme)
-    if (!this.map.isStyleLoaded() && !this.map.getLayer('ocean')) {
-      this.map.once('style.load', () => this.paint(theme))
-    } else this.paint(theme)
+    if (this.theme === theme) return
+    this.theme = theme
+    if (this.styled()) this.dressTheme()
   }
 
-  /** Repaints the base map in place; a new style would fetch and build everything again. */
-  private paint(theme: Theme) {
-    for (const layer of baseStyle({ theme }).layers) {
-      if (!this.map.getLayer(layer.id)) continue
-      for (const [name, value] of Object.entries(layer.paint ?? {})) {
-        this.map.setPaintProperty(layer.id, name as 'line-color', value)
-      }
-    }
+  private dressTheme() {
+    this.night.theme = this.theme
+    this.callsigns.theme = this.theme
+    this.sky.setTheme(this.theme)
+    paintTheme(this.map, this.theme)
   }
 
   setHidden(hidden: readonly Layer[]) {
-    this.night.visible = !hidden.includes('night')
-    const show = (layer: string, visible: boolean) => {
-      if (this.map.getLayer(layer)) this.map.setLayoutProperty(layer, 'visibility', visible ? 'visible' : 'none')
+    this.hidden = hidden
+    if (this.styled()) this.dressHidden()
+  }
+
+  private dressHidden() {
+    this.night.visible = !this.hidden.includes('night')
+    for (const [layer, kind] of [
+      ['country-labels', 'labels'],
+      ['airports', 'airports'],
+      ['airport-labels', 'airports'],
+    ] as const) {
+      this.map.setLayoutProperty(layer, 'visibility', this.hidden.includes(kind) ? 'none' : 'visible')
     }
-    show('country-labels', !hidden.includes('labels'))
-    show('airports', !hidden.includes('airports'))
-    show('airport-labels', !hidden.includes('airports'))
     this.map.triggerRepaint()
   }
 
   setGlobe(globe: boolean) {
-    const type = globe ? 'globe' : 'mercator'
-    if (this.map.getProjection()?.type === type) return
-    this.map.setProjection({ type })
+    if (this.globe === globe) return
+    this.globe = globe
+    if (this.styled()) this.dressGlobe()
     this.reportView()
+  }
+
+  private dressGlobe() {
+    const type = this.globe ? 'globe' : 'mercator'
+    if (this.map.getProjection()?.type !== type) this.map.setProjection({ type })
   }
 
   /** What panels cover. The map stays where it is on the screen; only its reckoned centre changes. */
@@ -360,7 +369,7 @@ export class LiveMap {
 
   /** Behind the globe: the point of the screen then belongs to another place. */
   private occluded({ lat, lon }: Position): boolean {
-    if (this.map.getProjection()?.type !== 'globe' || this.map.getZoom() > 6) return false
+    if (!this.globe || this.map.getZoom() > 6) return false
     const back = this.map.unproject(this.map.project([lon, lat]))
     return Math.abs(back.lat - lat) > 2 || Math.abs(wrapLongitude(back.lng - lon)) > 6
   }
@@ -373,7 +382,7 @@ export class LiveMap {
   view(): View {
     const { map } = this
     const center = map.getCenter()
-    const globe = map.getProjection()?.type === 'globe' && map.getZoom() < 6
+    const globe = this.globe && map.getZoom() < 6
     const base = { lat: center.lat, lon: wrapLongitude(center.lng), zoom: map.getZoom() }
     if (globe) {
       return {

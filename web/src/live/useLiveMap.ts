@@ -4,6 +4,7 @@ import { useTheme } from '../prefs/preferences'
 import { useReducedMotion } from '../ui/useMediaQuery'
 import { LiveMap } from './LiveMap'
 import type { LiveModel } from './useLiveModel'
+import { WHOLE_WORLD } from './view'
 
 export interface Hover {
   row: number
@@ -91,6 +92,7 @@ export function useLiveMap(
       .catch((error: unknown) => {
         console.error(error)
         setProblem('The map needs WebGL 2, which this browser does not offer. The list works without it.')
+        latest.current.model.setView(WHOLE_WORLD)
       })
     return () => {
       ended = true

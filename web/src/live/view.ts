@@ -17,6 +17,18 @@ export interface View {
   horizon: number | null
 }
 
+/** Seen by who has no map. */
+export const WHOLE_WORLD: View = {
+  lat: 0,
+  lon: 0,
+  zoom: 0,
+  west: -180,
+  east: 180,
+  south: -90,
+  north: 90,
+  horizon: null,
+}
+
 export function inView(view: View, lat: number, lon: number): boolean {
   if (lat < view.south || lat > view.north) return false
   const width = view.east - view.west
