@@ -3,6 +3,7 @@ import { formatNumber, formatPercent } from '../format/numbers'
 import { toUnit, unitName } from '../format/units'
 import { useTheme, useUnits, type Units } from '../prefs/preferences'
 import { altitudeColor } from '../theme/ramp'
+import column from './Column.module.css'
 import styles from './AltitudeBands.module.css'
 import { Figure } from './Figure'
 import { bandShares, niceTicks, type BandShare } from './figures'
@@ -49,7 +50,10 @@ export function AltitudeBands({ model }: { model: ExploreModel }) {
                 title={`${bandText(band, units)}: ${formatPercent(band.share)}, ${formatNumber(band.observations)} observations`}
                 onClick={() => set({ band: toggle(filters.band, band.band) })}
               >
-                <i style={{ height: `${(band.share * 10_000) / top}%`, background: color(band) }} />
+                <i
+                  className={column.column}
+                  style={{ height: `${(band.share * 10_000) / top}%`, background: color(band) }}
+                />
               </button>
             ))}
           </div>

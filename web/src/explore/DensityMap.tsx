@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'react'
 import { formatNumber, plural } from '../format/numbers'
 import { useTheme } from '../prefs/preferences'
 import { useMediaQuery } from '../ui/useMediaQuery'
+import frame from '../map/Map.module.css'
 import styles from './DensityMap.module.css'
 import type { ExploreMap, Hover, Scale } from './ExploreMap'
 import { Figure } from './Figure'
@@ -92,8 +93,8 @@ function MapBox({ model, sentence }: { model: ExploreModel; sentence: string }) 
   const none = density.data?.cells.length === 0
   return (
     <div className={styles.box}>
-      <div ref={container} className={styles.map} data-old={density.isPlaceholderData || undefined} />
-      <div className={styles.controls}>
+      <div ref={container} className={frame.map} data-old={density.isPlaceholderData || undefined} />
+      <div className={`${styles.controls} ${frame.stack}`}>
         <button type="button" aria-label="Zoom in" onClick={() => map?.zoomBy(1)}>
           <Plus size={16} strokeWidth={1.75} aria-hidden />
         </button>

@@ -1,5 +1,6 @@
 import { Download, Table2 } from 'lucide-react'
 import { useId, type ReactNode } from 'react'
+import button from '../ui/Button.module.css'
 import { download, type Table } from './csv'
 import styles from './Figure.module.css'
 import type { FigureName } from './search'
@@ -44,6 +45,7 @@ export function Figure(props: FigureProps) {
         {shown && (
           <button
             type="button"
+            className={button.icon}
             aria-label={`${title}: save as CSV`}
             title="Save as CSV"
             onClick={() => save(name, shown)}
@@ -53,6 +55,7 @@ export function Figure(props: FigureProps) {
         )}
         <button
           type="button"
+          className={button.icon}
           aria-label={`${title}: show as table`}
           title="Table"
           aria-pressed={asTable}
@@ -66,7 +69,7 @@ export function Figure(props: FigureProps) {
         <div className={styles.failed} role="alert">
           <b>This figure could not be read</b>
           <p>{errorText(error)}</p>
-          <button type="button" onClick={onRetry}>
+          <button type="button" className={button.outlined} onClick={onRetry}>
             Try again
           </button>
         </div>

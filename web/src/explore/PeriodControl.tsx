@@ -2,6 +2,7 @@ import { CalendarRange, ChevronDown } from 'lucide-react'
 import { useRef, useState } from 'react'
 import { useZone } from '../prefs/preferences'
 import { serverNow } from '../sky/clock'
+import button from '../ui/Button.module.css'
 import { hourText } from './filters'
 import {
   chosenPreset,
@@ -31,7 +32,12 @@ export function PeriodControl({ model, covered }: { model: ExploreModel; covered
   if (!period) return null
   return (
     <div className={styles.control}>
-      <button type="button" className={styles.button} popoverTarget={POPOVER} aria-label="Period">
+      <button
+        type="button"
+        className={`${button.outlined} ${styles.button}`}
+        popoverTarget={POPOVER}
+        aria-label="Period"
+      >
         <CalendarRange size={15} strokeWidth={1.75} aria-hidden />
         {preset && <b>{PRESET_NAMES[preset]}</b>}
         <span data-alone={!preset || undefined}>{periodText(period, zone, nowMs)}</span>
@@ -43,6 +49,7 @@ export function PeriodControl({ model, covered }: { model: ExploreModel; covered
             <li key={name}>
               <button
                 type="button"
+                className={button.outlined}
                 aria-pressed={name === preset}
                 onClick={() => {
                   set({ range: name === '24h' ? undefined : name, from: undefined, to: undefined })
@@ -99,7 +106,9 @@ function Custom({ period, covered, onApply }: CustomProps) {
       <End name="From" value={from} limits={limits} onChange={setFrom} />
       <End name="To" value={to} limits={limits} onChange={setTo} />
       {problem && <p role="alert">{problem}</p>}
-      <button type="submit">Show this period</button>
+      <button type="submit" className={button.primary}>
+        Show this period
+      </button>
     </form>
   )
 }

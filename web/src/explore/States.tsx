@@ -1,6 +1,7 @@
 // What the page says when there is nothing to draw: no data, nothing that matches, an answer that did not come.
 import { Link } from '@tanstack/react-router'
 import { ApiError } from '../api/client'
+import button from '../ui/Button.module.css'
 import { isFiltered, NO_FILTERS } from './filters'
 import styles from './States.module.css'
 import type { ExploreModel } from './useExplore'
@@ -33,11 +34,11 @@ export function EmptyPage({ title, text, alert, action, onAction }: EmptyPagePro
       <h2>{title}</h2>
       <p>{text}</p>
       {action ? (
-        <button type="button" className={styles.action} onClick={onAction}>
+        <button type="button" className={button.primary} onClick={onAction}>
           {action}
         </button>
       ) : (
-        <Link to="/live" className={styles.action}>
+        <Link to="/live" className={button.primary}>
           Open the live map
         </Link>
       )}
@@ -60,6 +61,7 @@ export function NothingMatches({ model }: { model: ExploreModel }) {
       </span>
       <button
         type="button"
+        className={button.outlined}
         onClick={() => set(filtered ? NO_FILTERS : { range: undefined, from: undefined, to: undefined })}
       >
         {filtered ? 'Clear the filters' : 'Show the last 24 hours'}
@@ -75,7 +77,7 @@ export function Stale({ model: { figures } }: { model: ExploreModel }) {
     <div className={styles.strip} role="alert" data-tone="bad">
       <b>Not up to date</b>
       <span>{errorText(figures.error)} These are the figures before.</span>
-      <button type="button" onClick={() => void figures.refetch()}>
+      <button type="button" className={button.outlined} onClick={() => void figures.refetch()}>
         Try again
       </button>
     </div>

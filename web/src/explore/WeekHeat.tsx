@@ -7,6 +7,7 @@ import { DAYS, hourText, slotChosen, toggle, toggleSlot } from './filters'
 import { sequentialColor, sequentialGradient } from './sequential'
 import { weekTable } from './tables'
 import type { ExploreModel } from './useExplore'
+import column from './Column.module.css'
 import styles from './WeekHeat.module.css'
 
 /** The emptiest slot must stand out from the panel. */
@@ -83,7 +84,7 @@ export function WeekHeat({ model }: { model: ExploreModel }) {
                     title={mean === null ? undefined : `${hourText(hour)}: ${formatNumber(mean)} aircraft on average`}
                     onClick={() => set({ hour: toggle(filters.hour, hour) })}
                   >
-                    {mean !== null && <i style={{ height: `${(mean / hourMost) * 100}%` }} />}
+                    {mean !== null && <i className={column.column} style={{ height: `${(mean / hourMost) * 100}%` }} />}
                   </button>
                 </th>
               ))}

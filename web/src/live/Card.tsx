@@ -8,6 +8,7 @@ import { skyNow } from '../sky/clock'
 import { altitudeOf, climbOf, icaoNumber, isGround, isSuspect, speedOf, trackOf, type Frame } from '../sky/codec'
 import { categoryName, nameOf, sourceName, SQUAWK_MEANING, type Identity } from '../sky/identity'
 import { ageAt, certaintyAt, positionAt, type Certainty } from '../sky/motion'
+import button from '../ui/Button.module.css'
 import { useTick } from '../ui/useTick'
 import { AltitudeProfile } from './AltitudeProfile'
 import styles from './Card.module.css'
@@ -41,7 +42,7 @@ export function Card({ icao24, row, model, following, onFollow, onShowWay, onClo
       <header className={styles.head} data-sheet-head>
         <h1>{name}</h1>
         <Tags identity={identity} typeCode={identity?.typeCode ?? known?.type_code ?? null} />
-        <button type="button" className={styles.close} onClick={onClose} aria-label="Close">
+        <button type="button" className={`${button.icon} ${styles.close}`} onClick={onClose} aria-label="Close">
           <X size={16} strokeWidth={1.75} />
         </button>
         <p className={styles.sub}>
@@ -75,13 +76,18 @@ export function Card({ icao24, row, model, following, onFollow, onShowWay, onClo
       <History known={known ?? null} error={aircraft.error} />
       <div className={styles.actions}>
         {flying && (
-          <button type="button" className={styles.primary} aria-pressed={following} onClick={onFollow}>
+          <button
+            type="button"
+            className={`${button.primary} ${styles.follow}`}
+            aria-pressed={following}
+            onClick={onFollow}
+          >
             <Crosshair size={15} strokeWidth={1.9} aria-hidden />
             {following ? 'Following' : 'Follow'}
           </button>
         )}
         {onShowWay && (
-          <button type="button" onClick={onShowWay}>
+          <button type="button" className={button.outlined} onClick={onShowWay}>
             <Route size={15} strokeWidth={1.75} aria-hidden />
             Whole way
           </button>
@@ -208,6 +214,7 @@ function CopyLink() {
   return (
     <button
       type="button"
+      className={button.outlined}
       onClick={() => void copy()}
       aria-label={text}
       title={text}

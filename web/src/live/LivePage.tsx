@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'react'
 import { formatCount } from '../format/numbers'
 import { findRow, icaoNumber, icaoText } from '../sky/codec'
 import { nameOf } from '../sky/identity'
+import frameStyles from '../map/Map.module.css'
 import { usePhone } from '../ui/useMediaQuery'
 import { Card } from './Card'
 import { ListPanel } from './ListPanel'
@@ -128,7 +129,7 @@ export function LivePage() {
   return (
     <div className={styles.page}>
       <h1 className="visually-hidden">Live sky</h1>
-      <div ref={container} className={styles.map} />
+      <div ref={container} className={frameStyles.map} />
       <div ref={target} className={styles.target} hidden>
         <i />
         <span>{selected && nameOf(model.identities.get(icaoNumber(selected)), selected)}</span>

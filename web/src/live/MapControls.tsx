@@ -1,4 +1,5 @@
 import { Globe, Home, Layers, Minus, Plus } from 'lucide-react'
+import frame from '../map/Map.module.css'
 import styles from './MapControls.module.css'
 import { LAYERS, type Layer } from './search'
 import type { LiveModel } from './useLiveModel'
@@ -25,7 +26,7 @@ export function MapControls({ model: { search, set }, onZoom, onHome }: MapContr
   }
   return (
     <div className={styles.controls}>
-      <div className={styles.zoom}>
+      <div className={`${frame.stack} ${styles.zoom}`}>
         <button type="button" aria-label="Zoom in" title="Zoom in" onClick={() => onZoom(1)}>
           <Plus size={17} strokeWidth={1.75} />
         </button>
@@ -33,7 +34,7 @@ export function MapControls({ model: { search, set }, onZoom, onHome }: MapContr
           <Minus size={17} strokeWidth={1.75} />
         </button>
       </div>
-      <div>
+      <div className={frame.stack}>
         <button
           type="button"
           aria-label="Globe"

@@ -1,4 +1,5 @@
 import { retryNow, useFeed } from '../sky/feed'
+import button from '../ui/Button.module.css'
 import styles from './Notice.module.css'
 import type { LiveModel } from './useLiveModel'
 
@@ -10,7 +11,11 @@ export function Notice({ model, problem }: { model: LiveModel; problem: string |
     if (!model.filtering || model.shownCount > 0) return null
     return (
       <Box title="No aircraft matches" text="The filter leaves none of the aircraft in the sky.">
-        <button type="button" onClick={() => model.set({ q: undefined, cat: undefined, alt: undefined })}>
+        <button
+          type="button"
+          className={button.outlined}
+          onClick={() => model.set({ q: undefined, cat: undefined, alt: undefined })}
+        >
           Clear the filter
         </button>
       </Box>
@@ -21,7 +26,7 @@ export function Notice({ model, problem }: { model: LiveModel; problem: string |
   if (feed.contact === 'lost') {
     return (
       <Box title="No contact with the server" text="It may be starting, or stopped. The page tries again by itself.">
-        <button type="button" onClick={retryNow}>
+        <button type="button" className={button.outlined} onClick={retryNow}>
           Try now
         </button>
       </Box>

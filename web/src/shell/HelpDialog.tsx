@@ -1,5 +1,6 @@
 import { X } from 'lucide-react'
 import { useEffect, useRef } from 'react'
+import button from '../ui/Button.module.css'
 import styles from './HelpDialog.module.css'
 
 export const HELP_ID = 'help'
@@ -32,7 +33,7 @@ export function HelpDialog() {
     <dialog ref={dialog} id={HELP_ID} className={styles.dialog} aria-labelledby="help-title" closedby="any">
       <header>
         <h2 id="help-title">Keys on the Live page</h2>
-        <button type="button" aria-label="Close" onClick={() => dialog.current?.close()}>
+        <button type="button" className={button.icon} aria-label="Close" onClick={() => dialog.current?.close()}>
           <X size={16} strokeWidth={1.75} />
         </button>
       </header>

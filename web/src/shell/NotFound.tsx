@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router'
+import button from '../ui/Button.module.css'
 import styles from './Notice.module.css'
 
 export function NotFound() {
@@ -6,7 +7,7 @@ export function NotFound() {
     <div className={styles.notice}>
       <h1>There is no such page</h1>
       <p>The address may be mistyped, or the page may have moved.</p>
-      <Link to="/live" className={styles.action}>
+      <Link to="/live" className={button.primary}>
         Go to the live map
       </Link>
     </div>
