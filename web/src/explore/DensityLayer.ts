@@ -1,6 +1,6 @@
 // Cells of the density grid as one instanced draw: the answer may have a hundred thousand of them.
-import type { CustomLayerInterface, CustomRenderMethodInput, Map as MapLibre } from 'maplibre-gl'
-import { ProgramCache, resetState, type ShaderSource } from '../live/layers/program'
+import type { CustomRenderMethodInput } from 'maplibre-gl'
+import { DrawnLayer, resetState, type ShaderSource } from '../live/layers/program'
 import fragment from './shaders/density.frag.glsl?raw'
 import vertex from './shaders/density.vert.glsl?raw'
 
@@ -38,12 +38,8 @@ export function encodeCells(
   return { count: cells.length, data }
 }
 
-export class DensityLayer implements CustomLayerInterface {
+export class DensityLayer extends DrawnLayer {
   readonly id = 'density'
-  readonly type = 'custom'
-  readonly renderingMode = '2d'
-  private map: MapLibre | null = null
-  private programs: ProgramCache | null = null
   private buffer: WebGLBuffer | null = null
   private mesh: WebGLVertexArrayObject | null = null
   private cells: Cells = { count: 0, data: new ArrayBuffer(0) }
@@ -55,9 +51,7 @@ export class DensityLayer implements CustomLayerInterface {
     this.map?.triggerRepaint()
   }
 
-  onAdd(map: MapLibre, gl: WebGL2RenderingContext) {
-    this.map = map
-    this.programs = new ProgramCache(gl)
+  protected build(gl: WebGL2RenderingContext) {
     this.buffer = gl.createBuffer()
     this.mesh = gl.createVertexArray()
     gl.bindVertexArray(this.mesh)
@@ -73,7 +67,6 @@ export class DensityLayer implements CustomLayerInterface {
   }
 
   render(gl: WebGL2RenderingContext, input: CustomRenderMethodInput) {
-    if (!this.programs) return
     if (this.dirty) {
       gl.bindBuffer(gl.ARRAY_BUFFER, this.buffer)
       gl.bufferData(gl.ARRAY_BUFFER, this.cells.data, gl.STATIC_DRAW)

@@ -1,12 +1,11 @@
 // Callsigns beside aircraft, near enough to be read. Chosen again with each frame and each move of the map; between
 // those they travel with their aircraft in the shader.
-import type { CustomLayerInterface, CustomRenderMethodInput, Map as MapLibre } from 'maplibre-gl'
+import type { CustomRenderMethodInput } from 'maplibre-gl'
 import { MAP_COLORS } from '../../map/colors'
 import type { Theme } from '../../prefs/preferences'
 import { isGround, speedOf, type Frame } from '../../sky/codec'
-import { parseHex } from '../../theme/ramp'
 import { CHARACTERS, drawGlyphs, layOut, type Glyphs } from './glyphs'
-import { ProgramCache, resetState, uploadTexture, type ShaderSource } from './program'
+import { DrawnLayer, resetState, setColor, uploadTexture, type ShaderSource } from './program'
 import fragment from './shaders/label.frag.glsl?raw'
 import vertex from './shaders/label.vert.glsl?raw'
 import motion from './shaders/motion.glsl?raw'
@@ -23,13 +22,9 @@ export interface Label {
   alpha: number
 }
 
-export class LabelLayer implements CustomLayerInterface {
+export class LabelLayer extends DrawnLayer {
   readonly id = 'callsigns'
-  readonly type = 'custom'
-  readonly renderingMode = '2d'
   theme: Theme = 'dark'
-  private map: MapLibre | null = null
-  private programs: ProgramCache | null = null
   private texture: WebGLTexture | null = null
   private buffer: WebGLBuffer | null = null
   private mesh: WebGLVertexArrayObject | null = null
@@ -40,11 +35,11 @@ export class LabelLayer implements CustomLayerInterface {
   private frame: Frame | null = null
   private labels: readonly Label[] = []
 
-  constructor(private readonly now: () => number) {}
+  constructor(private readonly now: () => number) {
+    super()
+  }
 
-  onAdd(map: MapLibre, gl: WebGL2RenderingContext) {
-    this.map = map
-    this.programs = new ProgramCache(gl)
+  protected build(gl: WebGL2RenderingContext) {
     this.texture = gl.createTexture()
     this.buffer = gl.createBuffer()
     this.mesh = gl.createVertexArray()
@@ -62,7 +57,7 @@ export class LabelLayer implements CustomLayerInterface {
 
   render(gl: WebGL2RenderingContext, input: CustomRenderMethodInput) {
     const { frame, map, programs } = this
-    if (!frame || !map || !programs || this.labels.length === 0) return
+    if (!frame || !map || this.labels.length === 0) return
     const canvas = gl.canvas as HTMLCanvasElement
     const ratio = canvas.width / canvas.clientWidth || 1
     const glyphs = this.glyphsFor(gl, ratio)
@@ -78,13 +73,8 @@ export class LabelLayer implements CustomLayerInterface {
     gl.uniform1f(program.uniform('u_center_x'), map.getCenter().lng / 360 + 0.5)
     gl.uniform2f(program.uniform('u_cell'), glyphs.cellWidth, glyphs.cellHeight)
     gl.uniform1f(program.uniform('u_cells'), CHARACTERS.length)
-    for (const [name, hex] of [
-      ['u_text', MAP_COLORS[this.theme].text],
-      ['u_text_halo', MAP_COLORS[this.theme].textHalo],
-    ] as const) {
-      const [red, green, blue] = parseHex(hex)
-      gl.uniform3f(program.uniform(name), red / 255, green / 255, blue / 255)
-    }
+    setColor(gl, program, 'u_text', MAP_COLORS[this.theme].text)
+    setColor(gl, program, 'u_text_halo', MAP_COLORS[this.theme].textHalo)
     gl.bindVertexArray(this.mesh)
     gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, this.data.length / FLOATS)
     gl.bindVertexArray(null)

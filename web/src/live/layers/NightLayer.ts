@@ -1,10 +1,10 @@
-import type { CustomLayerInterface, CustomRenderMethodInput, Map as MapLibre } from 'maplibre-gl'
+import type { CustomRenderMethodInput } from 'maplibre-gl'
 import type { Theme } from '../../prefs/preferences'
 import { MAP_COLORS } from '../../map/colors'
 import { subsolarPoint } from '../../sky/motion'
 import { parseHex } from '../../theme/ramp'
 import { nightStrength } from './zoomRules'
-import { ProgramCache, resetState, type ShaderSource } from './program'
+import { DrawnLayer, resetState, type ShaderSource } from './program'
 import fragment from './shaders/night.frag.glsl?raw'
 import vertex from './shaders/night.vert.glsl?raw'
 
@@ -13,21 +13,17 @@ const COLUMNS = 72
 const ROWS = 48
 
 /** The dark side of the earth at the sky's own time. */
-export class NightLayer implements CustomLayerInterface {
+export class NightLayer extends DrawnLayer {
   readonly id = 'night'
-  readonly type = 'custom'
-  readonly renderingMode = '2d'
   visible = true
   theme: Theme = 'dark'
-  private map: MapLibre | null = null
-  private programs: ProgramCache | null = null
   private mesh: WebGLVertexArrayObject | null = null
 
-  constructor(private readonly now: () => number) {}
+  constructor(private readonly now: () => number) {
+    super()
+  }
 
-  onAdd(map: MapLibre, gl: WebGL2RenderingContext) {
-    this.map = map
-    this.programs = new ProgramCache(gl)
+  protected build(gl: WebGL2RenderingContext) {
     this.mesh = gl.createVertexArray()
     gl.bindVertexArray(this.mesh)
     gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer())
@@ -38,7 +34,7 @@ export class NightLayer implements CustomLayerInterface {
   }
 
   render(gl: WebGL2RenderingContext, input: CustomRenderMethodInput) {
-    if (!this.visible || !this.programs) return
+    if (!this.visible) return
     const program = this.programs.use(SHADERS, input)
     resetState(gl)
     const sun = subsolarPoint(this.now())

@@ -1,12 +1,12 @@
 // Aircraft and their trails in one custom layer of the map. The network frame is uploaded once and as it is; moving,
 // fading and turning hollow happen in the shader, so a repaint costs one uniform.
-import type { CustomLayerInterface, CustomRenderMethodInput, Map as MapLibre } from 'maplibre-gl'
+import type { CustomRenderMethodInput } from 'maplibre-gl'
 import { MAP_COLORS } from '../../map/colors'
 import type { Theme } from '../../prefs/preferences'
 import type { Frame } from '../../sky/codec'
-import { ALTITUDE_MAX, altitudeRgb, parseHex } from '../../theme/ramp'
+import { ALTITUDE_MAX, altitudeRgb } from '../../theme/ramp'
 import { silhouetteAtlas } from './distanceField'
-import { ProgramCache, resetState, uploadTexture, type Program, type ShaderSource } from './program'
+import { DrawnLayer, resetState, setColor, uploadTexture, type Program, type ShaderSource } from './program'
 import { SILHOUETTES } from './silhouettes'
 import aircraftFragment from './shaders/aircraft.frag.glsl?raw'
 import aircraftVertex from './shaders/aircraft.vert.glsl?raw'
@@ -32,7 +32,6 @@ const SELECTED_TRAIL_HALF_WIDTH = 1.1
 /** What belongs to one graphics context; made anew when the context was lost. */
 interface Resources {
   gl: WebGL2RenderingContext
-  programs: ProgramCache
   atlas: WebGLTexture
   ramp: WebGLTexture
   frameBuffer: WebGLBuffer
@@ -43,12 +42,9 @@ interface Resources {
   trails: WebGLVertexArrayObject
 }
 
-export class SkyLayer implements CustomLayerInterface {
+export class SkyLayer extends DrawnLayer {
   readonly id = 'sky'
-  readonly type = 'custom'
-  readonly renderingMode = '2d'
 
-  private map: MapLibre | null = null
   private resources: Resources | null = null
   private frame: Frame | null = null
   private shown: Uint8Array<ArrayBuffer> = new Uint8Array()
@@ -63,16 +59,16 @@ export class SkyLayer implements CustomLayerInterface {
   /** Emergency rings pulse unless motion is unwelcome. */
   pulsing = true
 
-  constructor(private readonly now: () => number) {}
+  constructor(private readonly now: () => number) {
+    super()
+  }
 
-  onAdd(map: MapLibre, gl: WebGL2RenderingContext) {
-    this.map = map
+  protected build(gl: WebGL2RenderingContext) {
     const buffer = () => gl.createBuffer() as WebGLBuffer
     const vertexArray = () => gl.createVertexArray() as WebGLVertexArrayObject
     const texture = () => gl.createTexture() as WebGLTexture
     this.resources = {
       gl,
-      programs: new ProgramCache(gl),
       atlas: texture(),
       ramp: texture(),
       frameBuffer: buffer(),
@@ -133,10 +129,10 @@ export class SkyLayer implements CustomLayerInterface {
     return canvas.width / canvas.clientWidth || 1
   }
 
-  private drawTrails({ gl, programs, ramp, trails }: Resources, input: CustomRenderMethodInput) {
+  private drawTrails({ gl, ramp, trails }: Resources, input: CustomRenderMethodInput) {
     const pieces = this.trails.length / TRAIL_FLOATS
     if (pieces === 0) return
-    const program = programs.use(TRAIL, input)
+    const program = this.programs.use(TRAIL, input)
     this.setCommon(gl, program, ramp)
     gl.bindVertexArray(trails)
     const draw = (from: number, to: number, halfWidth: number) => {
@@ -149,10 +145,10 @@ export class SkyLayer implements CustomLayerInterface {
     draw(this.selectedFrom, pieces, SELECTED_TRAIL_HALF_WIDTH)
   }
 
-  private drawAircraft({ gl, programs, ramp, atlas, all, one }: Resources, input: CustomRenderMethodInput) {
+  private drawAircraft({ gl, ramp, atlas, all, one }: Resources, input: CustomRenderMethodInput) {
     const { frame, map } = this
     if (!frame || !map || frame.n === 0) return
-    const program = programs.use(AIRCRAFT, input)
+    const program = this.programs.use(AIRCRAFT, input)
     this.setCommon(gl, program, ramp)
     gl.activeTexture(gl.TEXTURE0)
     gl.bindTexture(gl.TEXTURE_2D, atlas)
@@ -253,11 +249,6 @@ export class SkyLayer implements CustomLayerInterface {
       gl.vertexAttribDivisor(location, 1)
     }
   }
-}
-
-function setColor(gl: WebGL2RenderingContext, program: Program, name: string, hex: string) {
-  const [red, green, blue] = parseHex(hex)
-  gl.uniform3f(program.uniform(name), red / 255, green / 255, blue / 255)
 }
 
 function rampTexture(gl: WebGL2RenderingContext, theme: Theme) {

@@ -1,5 +1,6 @@
 // Compiles shader pairs once per projection of the map and sets the uniforms that the map's prelude needs.
-import type { CustomRenderMethodInput } from 'maplibre-gl'
+import type { CustomLayerInterface, CustomRenderMethodInput, Map as MapLibre } from 'maplibre-gl'
+import { parseHex } from '../../theme/ramp'
 import common from './shaders/common.glsl?raw'
 
 export interface Program {
@@ -79,6 +80,30 @@ export class ProgramCache {
     gl.uniform4fv(program.uniform('u_projection_clipping_plane'), data.clippingPlane)
     gl.uniform1f(program.uniform('u_projection_transition'), data.projectionTransition)
   }
+}
+
+/** A layer that draws by itself. What belongs to a graphics context is made in `onAdd`, anew when it was lost. */
+export abstract class DrawnLayer implements CustomLayerInterface {
+  abstract readonly id: string
+  readonly type = 'custom'
+  readonly renderingMode = '2d'
+  protected map: MapLibre | null = null
+  /** The map draws only what it has added. */
+  protected programs!: ProgramCache
+
+  onAdd(map: MapLibre, gl: WebGL2RenderingContext) {
+    this.map = map
+    this.programs = new ProgramCache(gl)
+    this.build(gl)
+  }
+
+  protected abstract build(gl: WebGL2RenderingContext): void
+  abstract render(gl: WebGL2RenderingContext, input: CustomRenderMethodInput): void
+}
+
+export function setColor(gl: WebGL2RenderingContext, program: Program, name: string, hex: string) {
+  const [red, green, blue] = parseHex(hex)
+  gl.uniform3f(program.uniform(name), red / 255, green / 255, blue / 255)
 }
 
 /** State that the map leaves behind and that our layers do not want. */
