@@ -1,16 +1,17 @@
-// Browser tests. They run against BASE_URL if it is set, else start CONTRAIL_SERVER (a command that serves on port 8472),
-// else the stand-in server over a synthetic sky. CHROMIUM names the browser.
+// Browser tests. They run against the stand-in server over a synthetic sky, or against BASE_URL; with CONTRAIL_SERVER
+// (a command that serves a real node on PORT) those few that only a node can pass. CHROMIUM names the browser.
 import { defineConfig } from '@playwright/test'
 
-const port = 8472
+const port = Number(process.env.PORT ?? 8472)
 const given = process.env.BASE_URL
 const command = process.env.CONTRAIL_SERVER
 
 export default defineConfig({
   testDir: 'tests',
+  ...(command ? { testMatch: 'node.spec.ts' } : { testIgnore: 'node.spec.ts' }),
   outputDir: 'test-results',
   workers: 1,
-  timeout: 90_000,
+  timeout: command ? 240_000 : 90_000,
   expect: { timeout: 20_000 },
   reporter: [['list']],
   use: {
@@ -42,6 +43,7 @@ export default defineConfig({
           env: { PORT: String(port), COUNT: '3000', INTERVAL: '5' },
           url: `http://127.0.0.1:${port}/api/v1/status`,
           timeout: 60_000,
+          gracefulShutdown: { signal: 'SIGTERM', timeout: 20_000 },
           reuseExistingServer: false,
         },
       }),

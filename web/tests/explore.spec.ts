@@ -1,11 +1,7 @@
 import type { Page, Request } from '@playwright/test'
-import { expect, expectAccessible, test } from './support'
+import { bars, expect, expectAccessible, figure, kpi, test } from './support'
 
 const FIGURES = ['Aircraft by hour', 'Density', 'Countries', 'Airlines', 'Altitude', 'When the sky is full']
-
-const figure = (page: Page, name: string) => page.getByRole('region', { name, exact: true })
-const bars = (page: Page, name: string) => figure(page, name).getByRole('listitem').getByRole('button')
-const kpi = (page: Page, name: string) => page.locator('dl > div').filter({ hasText: name }).locator('dd').first()
 
 async function openExplore(page: Page, search = '') {
   await page.goto(`/explore${search}`)

@@ -37,6 +37,12 @@ export async function inView(page: Page): Promise<number> {
   return Number(text.replaceAll(',', ''))
 }
 
+/** Parts of the Explore page, by their titles. */
+export const figure = (page: Page, name: string) => page.getByRole('region', { name, exact: true })
+export const bars = (page: Page, name: string) => figure(page, name).getByRole('listitem').getByRole('button')
+export const kpi = (page: Page, name: string) =>
+  page.locator('dl > div').filter({ hasText: name }).locator('dd').first()
+
 /** Puts the stand-in server into a state; skips the test on a server that has no such door. */
 export async function setMode(request: APIRequestContext, mode: string) {
   const answer = await request.post('/mock', { data: { mode }, failOnStatusCode: false })

@@ -85,7 +85,23 @@ pub fn test(root: &Path, parts: &[&str]) -> Result<bool> {
     }
     if wanted("e2e") {
         match chromium() {
-            Some(path) => step("browser", npm(&web).args(["run", "--silent", "e2e"]).env("CHROMIUM", path))?,
+            Some(path) => {
+                let mut e2e = npm(&web);
+                e2e.args(["run", "--silent", "e2e"]).env("CHROMIUM", path);
+                step("browser", &mut e2e)?;
+                let data = std::env::temp_dir().join(format!("contrail-browser-{}", std::process::id()));
+                match node(root, &target, &data) {
+                    Ok(command) => {
+                        let tested = step("browser, node", e2e.env("PORT", NODE_PORT).env("CONTRAIL_SERVER", command));
+                        let _ = std::fs::remove_dir_all(&data);
+                        tested?;
+                    }
+                    Err(error) => {
+                        println!("browser, node: {error:#}");
+                        totals.failed += 1;
+                    }
+                }
+            }
             None => {
                 totals.skipped += 1;
                 skips.push("browser: no Chromium found; install one, or name it in CONTRAIL_CHROMIUM".into());
@@ -99,6 +115,17 @@ pub fn test(root: &Path, parts: &[&str]) -> Result<bool> {
     std::fs::write(&totals_file, format!("{totals}\n"))?;
     println!("{totals}");
     Ok(totals.failed == 0)
+}
+
+/// Not the port of a node that somebody runs beside the tests, nor that of the stand-in server.
+const NODE_PORT: &str = "8473";
+
+/// Builds the node if it is not, and answers the command that plays the demo sky in an empty folder.
+fn node(root: &Path, target: &Path, data: &Path) -> Result<String> {
+    let built = succeeds(cargo(root).args(["build", "--package", "contrail", "--locked", "--quiet"]))?;
+    anyhow::ensure!(built, "the node for the browser tests does not build");
+    let (binary, data) = (target.join("debug/contrail"), data.display());
+    Ok(format!("'{}' up --demo --data-dir '{data}' --set serve.http.listen=127.0.0.1:{NODE_PORT}", binary.display()))
 }
 
 /// Where the things that set-up made are, for the tests that use them.

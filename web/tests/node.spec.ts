@@ -1,0 +1,95 @@
+// What only the real node can show: its own sky, landed, modelled and asked. Run against CONTRAIL_SERVER (`contrail up
+// --demo`), which starts with an empty data folder and fills in the day before by itself.
+import type { Page } from '@playwright/test'
+import { bars, expect, figure, inView, kpi, openLive, rows, state, test } from './support'
+
+/** The first number in a text. */
+const number = (text: string) => Number(/[\d,]+(\.\d+)?/.exec(text)?.[0].replaceAll(',', ''))
+
+interface Figures {
+  kpis: { aircraft: number; observations: number }
+  countries: { code: string; aircraft: number }[]
+  series: unknown[]
+}
+
+test('the live sky comes from the node, ages, and is renewed', async ({ page, watch }) => {
+  const frames = new Set<string>()
+  page.on('response', response => {
+    if (response.ok() && response.url().includes('/live/frames/')) frames.add(response.url())
+  })
+  await openLive(page)
+  expect(await inView(page)).toBeGreaterThan(1000)
+  await expect(page.getByText('Demo sky')).toBeVisible()
+  await expect(state(page, 'Streaming')).toBeVisible()
+  const status = page.getByRole('contentinfo', { name: 'Status' })
+  await expect(status).toContainText(/Snapshot [\d.]+ s old/)
+  await expect(status).toContainText(/Next fetch in \d+ s/)
+  await expect(status).toContainText(/landed [\d.]+ (s|min) ago/)
+  const age = async () => /Snapshot\s+([\d.]+)/.exec(await status.innerText())?.[1]
+  const first = await age()
+  await expect.poll(age).not.toBe(first)
+  // The next answer of the feed brings another frame, by itself.
+  await expect.poll(() => frames.size, { timeout: 40_000 }).toBeGreaterThan(1)
+  const answer = await (await page.request.get('/api/v1/status')).json()
+  expect(answer.feeds).toMatchObject([{ name: 'demo', state: 'ok', interval_s: 10 }])
+  expect(await inView(page)).toBeLessThanOrEqual(answer.sky.aircraft)
+  expect(watch.foreign).toEqual([])
+  expect(watch.errors).toEqual([])
+})
+
+test('the card of an aircraft remembers what the lake holds', async ({ page, watch }) => {
+  await filled(page)
+  await openLive(page)
+  await rows(page).filter({ hasNotText: 'emergency' }).nth(1).click()
+  const card = page.getByRole('article')
+  await expect(card.getByText(/^(Measured|Estimated|Old position)/)).toBeVisible()
+  await expect(card.getByText(/Seen in \d+ hours?/)).toBeVisible()
+  await expect(card.getByText(/Altitude since/)).toBeVisible()
+  const icao24 = new URL(page.url()).searchParams.get('sel')
+  const history = await (await page.request.get(`/api/v1/aircraft/${icao24}`)).json()
+  expect(history.icao24).toBe(icao24)
+  await expect(card.getByText(new RegExp(`Seen in ${history.hours_seen} hour`))).toBeVisible()
+  expect(watch.errors).toEqual([])
+})
+
+test('Explore counts the day that has landed, and a country narrows it', async ({ page, watch }) => {
+  const whole = await filled(page)
+  await page.goto('/explore')
+  for (const name of ['Countries', 'Airlines']) await expect(bars(page, name).first()).toBeVisible({ timeout: 40_000 })
+  expect(number(await kpi(page, 'Aircraft').innerText())).toBeGreaterThanOrEqual(whole.kpis.aircraft)
+  expect(number(await kpi(page, 'Airborne now').innerText())).toBeGreaterThan(1000)
+  await expect(kpi(page, 'Median altitude')).toHaveText(/\d/)
+  await expect(figure(page, 'Density').getByText(/in [\d.]+° cells/)).toBeVisible()
+  await expect(figure(page, 'Altitude').getByRole('img').first()).toHaveAttribute('aria-label', /\d/)
+  await expect(figure(page, 'When the sky is full').locator('td button').first()).toBeVisible()
+  await expect(figure(page, 'Aircraft by hour').locator('canvas')).toBeVisible()
+
+  const country = await bars(page, 'Countries').first().locator('code').innerText()
+  const aircraft = number(await kpi(page, 'Aircraft').innerText())
+  const airlines = await bars(page, 'Airlines').count()
+  const cells = await sentence(page, 'Density')
+  await bars(page, 'Countries').first().click()
+  await expect(page).toHaveURL(new RegExp(`country=${country}(&|$)`))
+  await expect.poll(async () => number(await kpi(page, 'Aircraft').innerText())).toBeLessThan(aircraft)
+  await expect.poll(() => bars(page, 'Airlines').count()).toBeLessThan(airlines)
+  await expect.poll(() => sentence(page, 'Density')).not.toBe(cells)
+  await page.reload()
+  await expect(bars(page, 'Countries').first()).toHaveAttribute('aria-pressed', 'true')
+  await expect(page.getByRole('button', { name: /^Remove the filter/ })).toHaveCount(1)
+  await expect.poll(async () => number(await kpi(page, 'Aircraft').innerText())).toBeLessThan(aircraft)
+  expect(watch.foreign).toEqual([])
+  expect(watch.errors).toEqual([])
+})
+
+const sentence = (page: Page, name: string) => figure(page, name).getByRole('img').first().getAttribute('aria-label')
+
+/** Waits until the day before has landed: hours of it, not only the running one. */
+async function filled(page: Page): Promise<Figures> {
+  let figures: Figures | undefined
+  await expect(async () => {
+    figures = await (await page.request.get('/api/v1/explore')).json()
+    expect(figures?.series.length).toBeGreaterThan(20)
+    expect(figures?.countries.length).toBeGreaterThan(20)
+  }).toPass({ timeout: 150_000, intervals: [2000] })
+  return figures as Figures
+}
