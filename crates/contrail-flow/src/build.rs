@@ -118,6 +118,9 @@ pub struct Builder {
     newest_hour: Micros,
 }
 
+/// Past hours that a fold may hold between two publishes.
+const MOST_PAST_HOURS: usize = 3;
+
 /// The raw table is looked at this often even when nobody says that it has changed.
 const LOOK: Duration = Duration::from_secs(15);
 
@@ -181,6 +184,7 @@ impl Builder {
         for fold in &mut self.folds {
             changed.extend(fold.follow(&self.append.table, &step).await?);
         }
+        self.settle().await?;
         let mut marts_changed = false;
         for mart in &mut self.marts {
             let mut hours = mart.start(&self.folds, &self.build.marts).await?;
@@ -206,9 +210,25 @@ impl Builder {
         Ok(step.more)
     }
 
+    /// Hours before this one hardly grow any more: the folds need not keep them in memory.
+    fn keep_from(&self) -> Micros {
+        self.append.reach().map_or(self.newest_hour - HOUR, hour_of)
+    }
+
+    /// Catching up touches one past hour after the other: they go to the lake before they pile up in memory.
+    async fn settle(&mut self) -> Result<(), BuildError> {
+        let keep_from = self.keep_from();
+        for fold in &mut self.folds {
+            if fold.past_hours(keep_from) > MOST_PAST_HOURS {
+                fold.publish(keep_from).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Brings the lake up to what is in memory.
     pub async fn publish(&mut self) -> Result<(), BuildError> {
-        let keep_from = hour_of(self.newest_hour) - HOUR;
+        let keep_from = self.keep_from();
         for fold in &mut self.folds {
             fold.publish(keep_from).await?;
         }

@@ -65,6 +65,8 @@ pub enum LandError {
     Commit(#[from] CommitFailed),
     #[error("a batch was dropped: {0}. Landing starts again from the table")]
     Ahead(Refused),
+    #[error("another process is landing {stream} too. Landing starts again from the table")]
+    Overtaken { stream: String },
     #[error("landing stopped: {0}")]
     Refused(#[from] Refused),
     #[error(
@@ -87,7 +89,7 @@ impl Classified for LandError {
             Self::Codec(e) => e.class(),
             Self::Lake(e) => e.class(),
             Self::Commit(e) => e.class(),
-            Self::Ahead(_) => Class::EXTERNAL,
+            Self::Ahead(_) | Self::Overtaken { .. } => Class::EXTERNAL,
             Self::Panicked(_) | Self::Crashed(_) => Class::INTERNAL,
         }
     }
@@ -195,15 +197,15 @@ async fn gather(
     out: mpsc::Sender<Handle>,
     stop: CancellationToken,
 ) -> Result<(), LandError> {
-    let mut last_cut = Instant::now() - land.policy.interval;
+    let mut due = Instant::now();
     loop {
         let batch = tokio::select! {
-            batch = next_batch(&land, reader.as_mut(), last_cut, &stop) => batch?,
+            batch = next_batch(&land, reader.as_mut(), due, &stop) => batch?,
             // Nobody commits any more: what has been read lands after the next start, whether or not more comes.
             () = out.closed() => break,
         };
         let Some(batch) = batch else { break };
-        last_cut = Instant::now();
+        due = Instant::now() + land.policy.interval;
         crash::point("land.read")?;
         let workshop = workshop.clone();
         let handle = tokio::spawn(async move { workshop.work(batch).await });
@@ -221,11 +223,10 @@ const LOOK: Duration = Duration::from_millis(500);
 async fn next_batch(
     land: &Land,
     reader: &mut dyn LogReader,
-    last_cut: Instant,
+    due: Instant,
     stop: &CancellationToken,
 ) -> Result<Option<Batch>, LandError> {
     let mut batch = Batch::default();
-    let due = last_cut + land.policy.interval;
     loop {
         let wait = match batch.rows() {
             0 => LOOK,
@@ -243,6 +244,8 @@ async fn next_batch(
                 tokio::time::sleep(LOOK).await;
                 None
             }
+            // The log lets go only of what has landed: another lander has taken over.
+            Err(LogError::StartsLater { stream, .. }) => return Err(LandError::Overtaken { stream }),
             other => other?,
         };
         let came = chunk.is_some();

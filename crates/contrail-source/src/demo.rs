@@ -29,7 +29,8 @@ mod trig;
 mod types;
 
 use std::borrow::Cow;
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -118,6 +119,19 @@ impl DemoSky {
         let (fleet, markets) = fleet::Builder::new(seed, aircraft).build();
         let memory = Mutex::new(fleet.iter().map(|_| Memory::default()).collect());
         Self { seed, fleet, markets, coverage: Coverage::new(), memory }
+    }
+
+    /// The sky of the demo feeds: one for all who ask for the same seed while any of them has it. Making it takes a
+    /// moment and tens of megabytes; call it off the async threads.
+    pub fn shared(seed: u64) -> Arc<Self> {
+        static SKIES: Mutex<BTreeMap<u64, Weak<DemoSky>>> = Mutex::new(BTreeMap::new());
+        let mut skies = SKIES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sky) = skies.get(&seed).and_then(Weak::upgrade) {
+            return sky;
+        }
+        let sky = Arc::new(Self::new(seed, AIRCRAFT));
+        skies.insert(seed, Arc::downgrade(&sky));
+        sky
     }
 
     /// The answer to a question asked at `at`.

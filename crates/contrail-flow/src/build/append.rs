@@ -59,6 +59,11 @@ impl Append {
         Self { model, table, input, engine, recent: Recent::default(), remembers: None, tried_held: false }
     }
 
+    /// From this contact on it is known which rows are kept; what is older arrives rarely.
+    pub fn reach(&self) -> Option<Micros> {
+        self.recent.covers().filter(|covers| *covers > Micros::MIN)
+    }
+
     /// Takes in what is new in the input; commits at most once.
     pub async fn step(&mut self) -> Result<Step, BuildError> {
         // The own table first, its inputs after it: an input loaded earlier could miss what the table says is built.

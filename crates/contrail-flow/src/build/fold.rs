@@ -206,6 +206,12 @@ impl FoldTable {
         Ok(good)
     }
 
+    /// Hours before `keep_from` in memory that the next [`FoldTable::publish`] can let go of.
+    pub fn past_hours(&self, keep_from: Micros) -> usize {
+        let hours = self.memory.lock().unwrap().hours();
+        hours.iter().filter(|hour| **hour < keep_from && !self.seen.held.contains(hour)).count()
+    }
+
     /// Hours held back by a failed check.
     pub fn held(&self) -> &BTreeSet<Micros> {
         &self.seen.held

@@ -20,6 +20,9 @@ const WINDOW: Micros = 6 * MINUTE;
 /// A key older than the window goes once it has not been repeated in this many builds.
 const ROUNDS: u32 = 40;
 
+/// Keys older than the window that are worth their memory.
+const MOST_OLD: usize = 20_000;
+
 /// The columns of `states` that say what a row's key and rank are.
 pub const KEY_COLUMNS: [&str; 6] =
     ["icao24", "last_contact", "fetched_at", "log_stream", "log_partition", "log_offset"];
@@ -157,6 +160,10 @@ impl Recent {
         self.covers = Some(reach);
         let round = self.round;
         self.kept.retain(|key, kept| key.1 >= reach || kept.seen + ROUNDS > round);
+        if self.kept.keys().filter(|key| key.1 < reach).count() > MOST_OLD {
+            // The past is being filled in: its keys are many and will not come again.
+            self.kept.retain(|key, _| key.1 >= reach);
+        }
         if self.kept.capacity() > 4 * self.kept.len().max(1024) {
             self.kept.shrink_to_fit();
         }
@@ -197,6 +204,18 @@ mod tests {
         assert_eq!(recent.look(&key(130)), Known::New);
         assert_eq!(recent.look(&key(99)), Known::Ask);
         assert_eq!(Recent::default().look(&key(130)), Known::Ask, "before the first load nothing is sure");
+    }
+
+    #[test]
+    fn the_past_in_bulk_is_not_remembered() {
+        let mut recent = Recent::covering(0);
+        let addresses: Vec<String> = (0..=MOST_OLD).map(|i| format!("{i:06x}")).collect();
+        let past: Vec<_> = addresses.iter().map(|address| (address.as_str(), 0, 1)).collect();
+        recent.insert(&Keys::of(&rows(&past)));
+        recent.insert(&Keys::of(&rows(&[("3c6444", WINDOW, 2)])));
+        recent.advance(WINDOW + SECOND);
+        assert_eq!(recent.size(), 1);
+        assert_eq!(recent.look(&(1, 0)), Known::Ask);
     }
 
     #[test]

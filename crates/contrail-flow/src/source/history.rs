@@ -4,10 +4,9 @@
 //! fill-in that was cut short goes on where it stopped.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use contrail_source::demo::{AIRCRAFT, DemoSky};
+use contrail_source::demo::DemoSky;
 use contrail_source::feed::Kind;
 use contrail_source::{Answer, Fetch, Outcome};
 use contrail_types::Micros;
@@ -60,7 +59,7 @@ pub async fn fill(source: Source, name: String, seed: u64, stop: CancellationTok
         return Ok(());
     }
     tracing::info!(feed, answers = left.steps(), "filling in the day before");
-    let sky = tokio::task::spawn_blocking(move || Arc::new(DemoSky::new(seed, AIRCRAFT))).await?;
+    let sky = tokio::task::spawn_blocking(move || DemoSky::shared(seed)).await?;
     let mut writer = Writer::new(&source).await?;
     while left.steps() > 0 && !stop.is_cancelled() {
         // In the middle of its ten minutes: what was heard a little earlier still counts in the same ones.

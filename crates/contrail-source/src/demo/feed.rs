@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{AIRCRAFT, DemoSky};
+use super::DemoSky;
 use crate::feed::config::DemoConfig;
 use crate::feed::desk::{Carried, Desk, Turns, off_thread};
 use crate::feed::{Answer, Context, Feed, FeedHealth, FetchError, Kind, OpenError};
@@ -20,7 +20,7 @@ const LEAST: Duration = Duration::from_millis(100);
 pub struct DemoFeed {
     desk: Desk,
     seed: u64,
-    /// Made off the caller's thread at the first answer, or shared with whoever made it before.
+    /// Made off the caller's thread at the first answer.
     sky: Option<Arc<DemoSky>>,
     turns: Turns,
 }
@@ -37,8 +37,8 @@ impl DemoFeed {
         Ok(Self { desk, seed: config.seed, sky: None, turns })
     }
 
-    /// Answers from a sky that is there already (the one whose history is being filled in).
-    pub fn with_sky(mut self, sky: Arc<DemoSky>) -> Self {
+    #[cfg(test)]
+    fn with_sky(mut self, sky: Arc<DemoSky>) -> Self {
         self.sky = Some(sky);
         self
     }
@@ -55,7 +55,7 @@ impl Feed for DemoFeed {
         let (sky, seed) = (self.sky.clone(), self.seed);
         let (feed, fetch_id, at) = (self.desk.name().to_owned(), asked.fetch_id, self.desk.context().stamp());
         let (sky, parsed) = off_thread(move || {
-            let sky = sky.unwrap_or_else(|| Arc::new(DemoSky::new(seed, AIRCRAFT)));
+            let sky = sky.unwrap_or_else(|| DemoSky::shared(seed));
             let answer = sky.answer(at);
             let mut parsed = Parsed::empty(Some(answer.time * contrail_types::time::SECOND));
             match answer.to_batch(&feed, fetch_id, at) {
