@@ -1,5 +1,6 @@
 import { retryNow, useFeed } from '../sky/feed'
 import button from '../ui/Button.module.css'
+import { ClearFilter } from './ClearFilter'
 import styles from './Notice.module.css'
 import type { LiveModel } from './useLiveModel'
 
@@ -11,13 +12,7 @@ export function Notice({ model, problem }: { model: LiveModel; problem: string |
     if (!model.filtering || model.shownCount > 0) return null
     return (
       <Box title="No aircraft matches" text="The filter leaves none of the aircraft in the sky.">
-        <button
-          type="button"
-          className={button.outlined}
-          onClick={() => model.set({ q: undefined, cat: undefined, alt: undefined })}
-        >
-          Clear the filter
-        </button>
+        <ClearFilter model={model} />
       </Box>
     )
   }

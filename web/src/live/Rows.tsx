@@ -10,7 +10,7 @@ import { categoryName, nameOf, SQUAWK_MEANING, type Identity } from '../sky/iden
 import { ageAt, certaintyAt } from '../sky/motion'
 import { altitudeColor } from '../theme/ramp'
 import { useTick } from '../ui/useTick'
-import button from '../ui/Button.module.css'
+import { ClearFilter } from './ClearFilter'
 import styles from './Rows.module.css'
 import type { Entry, LiveModel } from './useLiveModel'
 
@@ -174,13 +174,7 @@ function Empty({ model }: { model: LiveModel }) {
   return (
     <div className={styles.empty}>
       {model.shownCount === 0 ? 'No aircraft matches.' : 'No match in this part of the map.'}
-      <button
-        type="button"
-        className={button.outlined}
-        onClick={() => model.set({ q: undefined, cat: undefined, alt: undefined })}
-      >
-        Clear the filter
-      </button>
+      <ClearFilter model={model} />
     </div>
   )
 }
