@@ -64,9 +64,7 @@ pub enum LandError {
     #[error(transparent)]
     Commit(#[from] CommitFailed),
     #[error("a batch was dropped: {0}. Landing starts again from the table")]
-    Ahead(Refused),
-    #[error("another process is landing {stream} too. Landing starts again from the table")]
-    Overtaken { stream: String },
+    Overtaken(String),
     #[error("landing stopped: {0}")]
     Refused(#[from] Refused),
     #[error(
@@ -80,6 +78,12 @@ pub enum LandError {
     Crashed(#[from] Crashed),
 }
 
+impl LandError {
+    fn by_another(stream: &str) -> Self {
+        Self::Overtaken(format!("another process is landing {stream} too"))
+    }
+}
+
 impl Classified for LandError {
     fn class(&self) -> Class {
         match self {
@@ -89,7 +93,7 @@ impl Classified for LandError {
             Self::Codec(e) => e.class(),
             Self::Lake(e) => e.class(),
             Self::Commit(e) => e.class(),
-            Self::Ahead(_) | Self::Overtaken { .. } => Class::EXTERNAL,
+            Self::Overtaken(_) => Class::EXTERNAL,
             Self::Panicked(_) | Self::Crashed(_) => Class::INTERNAL,
         }
     }
@@ -245,7 +249,7 @@ async fn next_batch(
                 None
             }
             // The log lets go only of what has landed: another lander has taken over.
-            Err(LogError::StartsLater { stream, .. }) => return Err(LandError::Overtaken { stream }),
+            Err(LogError::StartsLater { stream, .. }) => return Err(LandError::by_another(&stream)),
             other => other?,
         };
         let came = chunk.is_some();

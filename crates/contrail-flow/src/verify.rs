@@ -1,9 +1,10 @@
-//! Proof on the user's own data: each offset once and without a gap, each derived hour equal to its definition.
+//! Proof on the user's own data: each offset once and without a gap, each derived hour equal to its definition and none missing.
 //!
 //! Everything is read from the lake alone, each table at a version of its own and its input up to what that version
 //! says is built, so it may run beside a node. Hours whose input has changed since are left out and counted.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,11 +13,11 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use contrail_lake::{LakeTable, LiveFile, Version};
 use contrail_model::{Engine, Input, Kind, Model, Project};
-use contrail_types::time::{HOUR, hour_of, rfc3339};
+use contrail_types::time::{DAY, HOUR, MINUTE, hour_of, rfc3339};
 use contrail_types::{Micros, Transform};
 use serde::Serialize;
 
-use crate::build::BuildError;
+use crate::build::{BuildError, append::touched};
 use crate::rules::deriving::{self, Progress};
 use crate::rules::landing;
 
@@ -102,75 +103,140 @@ fn landed(version: &Version) -> Result<RecordBatch, BuildError> {
     ])?)
 }
 
-/// Each hour of a model's table equals what its definition makes of the input that it says is built. `progress` hears
-/// of each hour: how many are done, of how many.
+/// Each hour (of a mart: day) of a model's table equals what its definition makes of the inputs that it says are built,
+/// and none is missing. `progress` hears of each: how many are done, of how many.
 pub async fn derived(
     model: &Model,
     table: &LakeTable,
-    input: &LakeTable,
+    inputs: &[LakeTable],
     engine: &Engine,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Finding, BuildError> {
     let own = table.load().await?;
     let says = Progress::read(own.properties())?;
-    let built = says.covers(input.name());
-    let source = input.load().await?;
-    let hours: BTreeSet<Micros> =
-        own.live_files().filter_map(|f| f.partition).map(|hour| Micros::from(hour) * HOUR).collect();
-    let (mut equal, mut moved, mut rows) = (0, 0, 0);
-    for (done, &hour) in hours.iter().enumerate() {
-        progress(done, hours.len());
-        let files: Vec<Arc<LiveFile>> = source.live_files().filter(|f| holds(model.kind, f, hour)).cloned().collect();
-        let newer = files.iter().any(|file| file.data_sequence_number > built);
-        // A fold's hour may have been overwritten in its input; raw rows are never overwritten, only added.
-        if says.held.contains(&hour) || (newer && model.kind == Kind::Fold) {
-            moved += 1;
+    let unit = Unit::of(model.kind);
+    let mut sources = Vec::new();
+    for table in inputs {
+        sources.push(Source { table, version: table.load().await?, built: says.covers(table.name()) });
+    }
+    let stands = own.live_files().filter_map(|f| f.partition).map(|value| Micros::from(value) * unit.length);
+    let spans: BTreeSet<Micros> = stands.chain(sources.iter().flat_map(|source| source.spans(&unit))).collect();
+    let (mut equal, mut left_out, mut rows) = (0, 0, 0);
+    for (done, &span) in spans.iter().enumerate() {
+        progress(done, spans.len());
+        let held = says.held.range(span..span + unit.length).next().is_some();
+        if held || sources.iter().any(|source| !source.can_prove(&unit, span)) {
+            left_out += 1;
             continue;
         }
-        let files: Vec<String> =
-            files.iter().filter(|f| f.data_sequence_number <= built).map(|f| f.path.clone()).collect();
-        let stands: Vec<String> = own.files_in(Transform::Hour.value(hour)).map(|f| f.path.clone()).collect();
-        let (count, different) = compare(model, table, input, engine, hour, files, stands).await?;
+        let (count, different) = compare(model, table, &own, &sources, engine, &unit, span).await?;
         if different > 0 {
-            let text = format!("{}: {different} rows differ from what its definition gives", rfc3339(hour));
+            let text = format!("{}: {different} rows differ from what its definition gives", rfc3339(span));
             return Ok(Finding::new(&model.name, false, text));
         }
-        equal += 1;
+        equal += u64::from(count > 0);
         rows += count;
     }
-    progress(hours.len(), hours.len());
-    let left_out =
-        if moved > 0 { format!("; {moved} hours are growing or held and were left out") } else { String::new() };
-    Ok(Finding::new(&model.name, true, format!("{equal} hours, {rows} rows, equal to their definition{left_out}")))
+    progress(spans.len(), spans.len());
+    let left_out = match left_out {
+        0 => String::new(),
+        n => format!("; {n} {} are growing, held or beyond what is kept, and were left out", unit.name),
+    };
+    Ok(Finding::new(
+        &model.name,
+        true,
+        format!("{equal} {}, {rows} rows, equal to their definition{left_out}", unit.name),
+    ))
 }
 
-/// Whether a file of the input can hold rows of an hour.
-fn holds(kind: Kind, file: &LiveFile, hour: Micros) -> bool {
-    let Some(partition) = file.partition.map(|p| Micros::from(p) * HOUR) else { return true };
-    match kind {
-        Kind::Append => {
-            let inside = file.bounds("last_contact").is_none_or(|(low, high)| low < hour + HOUR && high >= hour);
-            inside && deriving::raw_hours_of(hour).contains(&hour_of(partition)) && file.records > 0
+/// What is compared at once: one partition of the table.
+struct Unit {
+    kind: Kind,
+    by: Transform,
+    length: Micros,
+    name: &'static str,
+}
+
+impl Unit {
+    fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Partition => Self { kind, by: Transform::Day, length: DAY, name: "days" },
+            _ => Self { kind, by: Transform::Hour, length: HOUR, name: "hours" },
         }
-        _ => partition == hour,
     }
 }
 
+/// An input of a model, and up to where the model's table says that it is built.
+struct Source<'a> {
+    table: &'a LakeTable,
+    version: Version,
+    built: i64,
+}
+
+impl Source<'_> {
+    fn built_files(&self) -> impl Iterator<Item = &Arc<LiveFile>> {
+        self.version.live_files().filter(|file| file.data_sequence_number <= self.built && file.records > 0)
+    }
+
+    /// Spans that this input gives rows to, or may.
+    fn spans(&self, unit: &Unit) -> BTreeSet<Micros> {
+        let hours: BTreeSet<Micros> = match unit.kind {
+            Kind::Append => self.built_files().flat_map(|file| touched(file)).collect(),
+            _ => self.built_files().filter_map(|f| f.partition).map(|hour| Micros::from(hour) * HOUR).collect(),
+        };
+        hours.into_iter().map(|hour| hour.div_euclid(unit.length) * unit.length).collect()
+    }
+
+    /// Whether a file can hold rows of a span.
+    fn holds(unit: &Unit, file: &LiveFile, span: Micros) -> bool {
+        let Some(partition) = file.partition.map(|p| Micros::from(p) * HOUR) else { return true };
+        match unit.kind {
+            Kind::Append => {
+                let inside = file.bounds("last_contact").is_none_or(|(low, high)| low < span + HOUR && high >= span);
+                inside && deriving::raw_hours_of(span).contains(&hour_of(partition)) && file.records > 0
+            }
+            _ => (span..span + unit.length).contains(&partition),
+        }
+    }
+
+    /// Rows of raw are only ever added, so what was built can be told from what came later; an hour of any other table
+    /// may have been overwritten since. What is older than the horizon is not all there any more.
+    fn can_prove(&self, unit: &Unit, span: Micros) -> bool {
+        let lag = if unit.kind == Kind::Append { MINUTE } else { 0 };
+        let horizon = self.version.property("contrail.horizon").and_then(|h| h.parse().ok());
+        let mut files = self.version.live_files().filter(|file| Self::holds(unit, file, span));
+        let newer = files.any(|file| file.data_sequence_number > self.built);
+        !deriving::before_horizon(span, lag, horizon) && (unit.kind == Kind::Append || !newer)
+    }
+
+    fn files(&self, unit: &Unit, span: Micros) -> Vec<String> {
+        self.built_files().filter(|file| Self::holds(unit, file, span)).map(|f| f.path.clone()).collect()
+    }
+}
+
+/// How many rows stand in a span, and how many are too many or too few.
 async fn compare(
     model: &Model,
     table: &LakeTable,
-    input: &LakeTable,
+    own: &Version,
+    sources: &[Source<'_>],
     engine: &Engine,
-    hour: Micros,
-    files: Vec<String>,
-    stands: Vec<String>,
+    unit: &Unit,
+    span: Micros,
 ) -> Result<(i64, i64), BuildError> {
-    let pins = (input.pin(files.clone()), table.pin(stands.clone()));
-    let (engine, model, table, name) = (engine.clone(), model.clone(), table.clone(), input.name().to_owned());
+    let stands: Vec<String> = own.files_in(unit.by.value(span)).map(|f| f.path.clone()).collect();
+    let mut pins = vec![table.pin(stands.clone())];
+    let mut inputs = Vec::new();
+    for source in sources {
+        let files = source.files(unit, span);
+        pins.push(source.table.pin(files.clone()));
+        inputs.push((source.table.name().to_owned(), Input::files(files.into_iter().map(PathBuf::from).collect())));
+    }
+    let (engine, model, table, length) = (engine.clone(), model.clone(), table.clone(), unit.length);
     tokio::task::spawn_blocking(move || {
         let _pins = pins;
-        let files = files.into_iter().map(PathBuf::from).collect();
-        let defined = only(&engine.run(&model, &[(&name, Input::files(files))])?, &model, hour)?;
+        let inputs: Vec<(&str, Input)> = inputs.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();
+        let defined = only(&engine.run(&model, &inputs)?, &model, span..span + length)?;
         let stands = table.read(stands, None)?;
         let inputs = [("defined", Input::batch(defined)), ("stands", Input::batch(stands))];
         let sql = "SELECT (SELECT count(*) FROM stands)::BIGINT AS n,
@@ -183,11 +249,11 @@ async fn compare(
     .await?
 }
 
-/// The rows that belong to the hour.
-fn only(rows: &RecordBatch, model: &Model, hour: Micros) -> Result<RecordBatch, BuildError> {
-    let column = if model.kind == Kind::Append { "last_contact" } else { "hour" };
+/// The rows that belong to the span.
+fn only(rows: &RecordBatch, model: &Model, span: Range<Micros>) -> Result<RecordBatch, BuildError> {
+    let column = model.span_column.as_deref().unwrap_or("last_contact");
     let times = rows[column].as_primitive::<TimestampMicrosecondType>();
-    let mask: BooleanArray = times.values().iter().map(|at| Some(hour_of(*at) == hour)).collect();
+    let mask: BooleanArray = times.values().iter().map(|at| Some(span.contains(at))).collect();
     Ok(filter_record_batch(rows, &mask)?)
 }
 
@@ -195,8 +261,7 @@ fn every(version: &Version) -> Vec<String> {
     version.live_files().filter(|f| f.records > 0).map(|f| f.path.clone()).collect()
 }
 
-/// The models that [`derived`] can prove, with the name of their input.
-pub fn provable(project: &Project) -> impl Iterator<Item = (&Model, &str)> {
-    let kinds = [Kind::Append, Kind::Fold];
-    project.models.iter().filter(move |m| kinds.contains(&m.kind)).map(|m| (m, m.inputs[0].as_str()))
+/// The models that have a table, which [`derived`] can prove.
+pub fn provable(project: &Project) -> impl Iterator<Item = &Model> {
+    project.models.iter().filter(|model| model.kind != Kind::View)
 }

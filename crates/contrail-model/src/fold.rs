@@ -8,8 +8,8 @@ mod store;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
-use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::concat_batches;
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use contrail_types::Micros;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -23,7 +23,6 @@ pub struct Fold {
     name: String,
     schema: SchemaRef,
     ops: Vec<Op>,
-    sort: Vec<String>,
     /// Index of the column that says the hour.
     time: usize,
     spans: BTreeMap<Micros, Span>,
@@ -45,7 +44,6 @@ impl Fold {
         Self {
             name: model.name.clone(),
             ops: model.notes.iter().map(|n| n.op.unwrap_or(Op::Max)).collect(),
-            sort: model.def.sort.clone(),
             schema,
             time,
             spans: BTreeMap::new(),
@@ -120,7 +118,7 @@ impl Fold {
         hashes
     }
 
-    /// The rows of the given hours (starts), sorted as the table is; hours that are not held give none.
+    /// The rows of the given hours (starts), in no order; hours that are not held give none.
     pub fn batch(&self, hours: &[Micros]) -> Result<RecordBatch, EngineError> {
         let arrow = |e| EngineError::Arrow(e, format!("fold {}", self.name));
         let mut hours = hours.to_vec();
@@ -129,26 +127,9 @@ impl Fold {
         let mut batches = Vec::new();
         for span in hours.iter().filter_map(|h| self.spans.get(h)) {
             let columns = span.columns.iter().zip(self.schema.fields()).map(|(c, f)| c.array(f.data_type())).collect();
-            batches
-                .push(self.sorted(RecordBatch::try_new(self.schema.clone(), columns).map_err(arrow)?).map_err(arrow)?);
+            batches.push(RecordBatch::try_new(self.schema.clone(), columns).map_err(arrow)?);
         }
         concat_batches(&self.schema, &batches).map_err(arrow)
-    }
-
-    fn sorted(&self, batch: RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
-        let time = self.schema.field(self.time).name();
-        let by: Vec<SortColumn> = self
-            .sort
-            .iter()
-            .filter(|c| *c != time)
-            .filter_map(|c| batch.column_by_name(c))
-            .map(|c| SortColumn { values: c.clone(), options: None })
-            .collect();
-        if by.is_empty() || batch.num_rows() < 2 {
-            return Ok(batch);
-        }
-        let order: UInt32Array = lexsort_to_indices(&by, None)?;
-        take_record_batch(&batch, &order)
     }
 
     /// The hours that are held.

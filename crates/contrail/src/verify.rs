@@ -13,12 +13,15 @@ pub async fn run(config: Config, json: bool) -> Result<()> {
     let house = House::visit(Arc::new(config)).await?;
     let engine = house.engine()?;
     let mut findings = verify::offsets(&house.raw, &house.dead, &engine).await?;
-    for (model, input) in verify::provable(&house.project) {
-        let bar =
-            ProgressBar::new(0).with_style(ProgressStyle::with_template("{prefix} {bar:30} {pos} of {len} hours")?);
+    for model in verify::provable(&house.project) {
+        let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{prefix} {bar:30} {pos} of {len}")?);
         bar.set_prefix(model.name.clone());
-        let (table, input) = (house.table(&model.name).await?, house.table(input).await?);
-        let finding = verify::derived(model, &table, &input, &engine, |done, of| {
+        let table = house.table(&model.name).await?;
+        let mut inputs = Vec::new();
+        for name in &model.inputs {
+            inputs.push(house.table(name).await?);
+        }
+        let finding = verify::derived(model, &table, &inputs, &engine, |done, of| {
             bar.set_length(of as u64);
             bar.set_position(done as u64);
         });

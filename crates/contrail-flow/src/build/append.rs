@@ -388,7 +388,7 @@ fn take(input: &Version, covers: i64) -> (Vec<Arc<LiveFile>>, i64) {
 }
 
 /// The hours of `states` that a raw file may touch, from its bounds.
-fn touched(file: &LiveFile) -> BTreeSet<Micros> {
+pub(crate) fn touched(file: &LiveFile) -> BTreeSet<Micros> {
     let answers = file
         .bounds("answer_time")
         .or_else(|| file.partition.map(|p| (Micros::from(p) * HOUR, (Micros::from(p) + 1) * HOUR - 1)));

@@ -100,7 +100,7 @@ impl Committer {
 
     /// The table refused our batch a moment ago and would take it now: somebody else writes to it.
     fn overtaken(&self) -> LandError {
-        LandError::Overtaken { stream: self.stream.clone() }
+        LandError::by_another(&self.stream)
     }
 
     async fn report(&self, landed: &Offsets, rows: u64, dead_letters: u64) {
@@ -137,7 +137,7 @@ fn refused(error: Refused) -> FenceFailure {
 
 fn sorted(refused: Refused) -> LandError {
     match refused {
-        Refused::Ahead { .. } => LandError::Ahead(refused),
+        Refused::Ahead { .. } => LandError::Overtaken(refused.to_string()),
         other => LandError::Refused(other),
     }
 }

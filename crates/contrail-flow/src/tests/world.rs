@@ -161,9 +161,13 @@ impl World {
     pub fn assert_sound(&self, what: &str) {
         self.run(async |node| {
             let mut findings = verify::offsets(&node.raw, &node.dead, &node.engine).await.unwrap();
-            for (model, input) in verify::provable(&node.project) {
-                let (table, input) = (node.table(&model.name).await, node.table(input).await);
-                findings.push(verify::derived(model, &table, &input, &node.engine, |_, _| {}).await.unwrap());
+            for model in verify::provable(&node.project) {
+                let table = node.table(&model.name).await;
+                let mut inputs = Vec::new();
+                for name in &model.inputs {
+                    inputs.push(node.table(name).await);
+                }
+                findings.push(verify::derived(model, &table, &inputs, &node.engine, |_, _| {}).await.unwrap());
             }
             let bad: Vec<_> = findings.iter().filter(|finding| !finding.ok).collect();
             assert!(bad.is_empty(), "{what}: {bad:#?}");

@@ -14,6 +14,7 @@ pub(super) fn order(columns: &[&ArrayRef], all: usize, rows: Option<Vec<u32>>) -
         Some([a]) => by_key(rows, all, |row| [a[row]]),
         Some([a, b]) => by_key(rows, all, |row| [a[row], b[row]]),
         Some([a, b, c]) => by_key(rows, all, |row| [a[row], b[row], c[row]]),
+        Some([a, b, c, d]) => by_key(rows, all, |row| [a[row], b[row], c[row], d[row]]),
         _ => by_values(columns, rows),
     }
 }
