@@ -140,7 +140,7 @@ pub async fn derived(
     progress(spans.len(), spans.len());
     let left_out = match left_out {
         0 => String::new(),
-        n => format!("; {n} {} are growing, held or beyond what is kept, and were left out", unit.name),
+        n => format!("; left out {n} {} that grow, are held, or lie beyond what is kept", unit.name),
     };
     Ok(Finding::new(
         &model.name,

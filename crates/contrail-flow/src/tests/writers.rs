@@ -41,7 +41,7 @@ async fn land_on(node: Parts, rows: usize) -> usize {
     for again in 0..1000 {
         match node.land(every(rows)).await {
             Ok(()) => return again,
-            Err(LandError::Ahead(_)) => {}
+            Err(LandError::Overtaken(_)) => {}
             Err(error) => panic!("{error}"),
         }
     }
@@ -64,7 +64,7 @@ fn a_lander_that_was_overtaken_drops_its_batch_and_says_so() {
         node.fill(&told).await.unwrap();
         node.beside().await.unwrap().land(every(50)).await.unwrap();
         let error = zombie.await.unwrap().unwrap_err();
-        assert!(matches!(error, LandError::Ahead(_)), "{error}");
+        assert!(matches!(error, LandError::Overtaken(_)), "{error}");
         assert_eq!(node.pulse.read().land.dropped_batches, 1);
         node.land(every(50)).await.unwrap();
         node.build().await.unwrap();
