@@ -7,6 +7,7 @@
 pub mod append;
 pub mod fold;
 pub mod mart;
+pub mod order;
 pub mod recent;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::error::ArrowError;
+use contrail_kit::class::Who;
 use contrail_kit::crash::Crashed;
 use contrail_kit::{Class, Classified, Clock};
 use contrail_lake::{CommitFailed, FenceFailure, Lake, LakeError, LakeTable, LiveFile, Version};
@@ -32,6 +34,7 @@ use crate::rules::deriving::{self, Moved, Progress};
 use append::Append;
 use fold::{FoldTable, Memory};
 use mart::MartTable;
+use order::{Order, Orders};
 
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -90,6 +93,8 @@ pub struct Build {
     pub landed: watch::Receiver<u64>,
     /// The folds' growing hours, for those who ask questions.
     pub fresh: Fresh,
+    /// Builds that somebody asks for while the role runs.
+    pub orders: Orders,
 }
 
 /// The folds by name: their table, and what of them is not in the lake yet. Filled by the builder, read by many.
@@ -127,6 +132,7 @@ const LOOK: Duration = Duration::from_secs(15);
 /// Builds until `stop`; then publishes what is not in the lake yet.
 pub async fn run(build: Build, stop: CancellationToken) -> Result<(), BuildError> {
     let mut landed = build.landed.clone();
+    let mut orders = build.orders.receive().await;
     let mut builder = Builder::open(build).await?;
     loop {
         landed.borrow_and_update();
@@ -141,6 +147,11 @@ pub async fn run(build: Build, stop: CancellationToken) -> Result<(), BuildError
             _ = landed.changed() => {}
             () = tokio::time::sleep(LOOK) => {}
             () = tokio::time::sleep_until(until_publish) => builder.publish().await?,
+            Some((order, reply)) = orders.recv() => match builder.rebuild(&order).await {
+                // What was asked for cannot be done: that is the asker's matter, and the builder goes on.
+                Err(error) if error.class().who != Who::User => return Err(error),
+                outcome => drop(reply.send(outcome)),
+            },
         }
     }
     // What landed while the line was stopping still counts.
@@ -287,10 +298,28 @@ impl Builder {
         self.build.pulse.with(|beats| beats.build.held_hours = held.into_iter().collect());
     }
 
-    /// Writes hours of `states` anew from raw, on command; folds and marts follow.
-    pub async fn rebuild(&mut self, hours: &BTreeSet<Micros>) -> Result<u64, BuildError> {
-        let rows = self.append.rebuild(hours).await?;
+    /// Builds on command: `states` from raw, folds from `states`, marts from folds; what is derived from a model follows
+    /// it. Rows of `states` that were written anew.
+    pub async fn rebuild(&mut self, order: &Order) -> Result<u64, BuildError> {
+        if let Some(unknown) = order.models.iter().find(|name| self.build.project.get(name).is_none()) {
+            return Err(BuildError::NoModel(unknown.clone()));
+        }
+        let hours = &order.hours;
+        let mut rows = 0;
+        if !hours.is_empty() && order.wants(&self.append.model.name) {
+            rows = self.append.rebuild(hours).await?;
+        }
         while self.step().await? {}
+        let mut anew = BTreeSet::new();
+        for fold in self.folds.iter_mut().filter(|fold| order.wants(&fold.model.name)) {
+            fold.rebuild(&self.append.table, hours).await?;
+            anew.insert(fold.model.name.clone());
+        }
+        for mart in &mut self.marts {
+            if order.wants(&mart.model.name) || mart.model.inputs.iter().any(|input| anew.contains(input)) {
+                mart.update(&self.folds, hours).await?;
+            }
+        }
         self.publish().await?;
         Ok(rows)
     }

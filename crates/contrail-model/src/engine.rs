@@ -43,6 +43,8 @@ pub enum EngineError {
     Open { path: PathBuf, message: String },
     #[error("{what}: {message}")]
     Sql { what: String, message: String },
+    #[error("{what}: the disk does not take it: {message}")]
+    Disk { what: String, message: String },
     #[error("{what} needs more memory than the engine may use: choose a shorter time, or let the engine have more")]
     Memory { what: String },
     #[error("{what}: column {column} of the result {message}")]
@@ -57,7 +59,7 @@ impl Classified for EngineError {
     fn class(&self) -> Class {
         match self {
             Self::Locked { .. } | Self::Open { .. } | Self::Memory { .. } => Class::USER,
-            Self::Io { .. } => Class::EXTERNAL,
+            Self::Io { .. } | Self::Disk { .. } => Class::EXTERNAL,
             Self::Sql { .. } | Self::Shape { .. } | Self::Arrow(..) => Class::INTERNAL,
         }
     }
@@ -278,5 +280,10 @@ impl Engine {
 
 pub(crate) fn sql_error(what: &str, error: duckdb::Error) -> EngineError {
     let (what, message) = (what.to_owned(), error.to_string());
-    if message.contains("Out of Memory") { EngineError::Memory { what } } else { EngineError::Sql { what, message } }
+    let disk = ["No space left", "Read-only file system", "Input/output error"];
+    match &message {
+        text if text.contains("Out of Memory") => EngineError::Memory { what },
+        text if disk.iter().any(|reason| text.contains(reason)) => EngineError::Disk { what, message },
+        _ => EngineError::Sql { what, message },
+    }
 }

@@ -4,12 +4,14 @@
 //! are SI. These types are the contract with the UI and are shown by `/api/openapi.json`. Those that the model computes
 //! stand in `contrail_types`, so that its answers are served as they are.
 
+mod build;
 mod catalog;
 mod explore;
 mod live;
 mod sql;
 mod status;
 
+pub use build::{BuildRequest, Built};
 pub use catalog::{Asset, Catalog, CatalogRequest, ColumnInfo, SnapshotInfo, Table};
 pub use contrail_types::Time;
 pub use contrail_types::explore::{Density, Explore, Filters, Range};

@@ -123,6 +123,7 @@ pub fn router(app: App, address: SocketAddr, stop: CancellationToken) -> Router 
         .route("/explore/density", get(node::density))
         .route("/explore/range", get(node::range))
         .route("/assets", get(node::assets))
+        .route("/build", post(node::build))
         .route("/tables", get(node::tables))
         .route("/tables/{name}", get(node::table))
         .route("/sql", post(sql::sql));

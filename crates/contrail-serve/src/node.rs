@@ -2,7 +2,7 @@
 //!
 //! Every method may be called from many requests at once and at any time, also before the first row has landed. An
 //! implementation returns soon or holds an own deadline; a dropped future must cancel its work. Errors are problems that
-//! a person can read. Nothing here changes state, so everything may be retried.
+//! a person can read. But for `build`, nothing here changes state; everything may be retried.
 
 use async_trait::async_trait;
 use contrail_types::{Icao24, Micros};
@@ -30,6 +30,9 @@ pub trait Node: Send + Sync {
 
     /// Assets, tables, or one table (a 404 problem when there is no such table).
     async fn catalog(&self, request: api::CatalogRequest) -> Result<api::Catalog, Problem>;
+
+    /// Computes hours of derived tables anew; returns when they are in the lake.
+    async fn build(&self, request: api::BuildRequest) -> Result<api::Built, Problem>;
 
     /// Runs one statement that a user wrote, inside the limits of the query service. `limit` is the reader's: it reads
     /// on until it knows whether there is more, then drops the stream.

@@ -2,41 +2,55 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::NaiveDateTime;
 use contrail_flow::build::Builder;
+use contrail_flow::build::order::Order;
 use contrail_flow::data_dir::DataDir;
 use contrail_types::Micros;
 use contrail_types::time::{HOUR, hour_of};
+use indicatif::ProgressBar;
 use tokio::sync::watch;
 
 use crate::cli::Build;
+use crate::client::Node;
 use crate::config::Config;
 use crate::exit::Usage;
 use crate::line::Line;
 use crate::up::builder_parts;
 
-pub async fn run(config: Config, asked: Build) -> Result<()> {
-    let hours = hours(&asked)?;
-    let folder = DataDir::open(&config.data_dir)?;
-    let line = Line::open(Arc::new(config), &folder).await?;
-    for asset in &asked.assets {
-        let known = line.house.project.get(asset);
-        known.with_context(|| format!("there is no model {asset}; `contrail assets` lists them"))?;
-    }
-    let mut builder = Builder::open(builder_parts(&line, &folder, watch::channel(0).1)).await?;
-    while builder.step().await? {}
-    let rows = match hours.is_empty() {
-        true => None,
-        false => Some(builder.rebuild(&hours).await?),
+/// Through the node that runs on the data folder; without one, here.
+pub async fn run(config: Config, asked: Build, json: bool) -> Result<()> {
+    let order = Order { hours: hours(&asked)?, models: asked.assets.into_iter().collect() };
+    let bar = ProgressBar::new_spinner().with_message(match order.hours.len() {
+        0 => "building what has landed".to_owned(),
+        1 => "building an hour anew".to_owned(),
+        n => format!("building {n} hours anew"),
+    });
+    bar.enable_steady_tick(Duration::from_millis(120));
+    let rows = match Node::find(&config.data_dir).await {
+        Some(node) => node.build(&order).await?,
+        None => build_here(config, &order).await?,
     };
-    builder.publish().await?;
-    match rows {
-        Some(rows) => println!("{} hours built anew from their raw rows: {rows} observations", hours.len()),
-        None => println!("everything is built up to what has landed"),
+    bar.finish_and_clear();
+    if json {
+        return crate::show::print_json(&serde_json::json!({ "hours": order.hours.len(), "rows": rows }));
+    }
+    match order.hours.len() {
+        0 => println!("everything is built up to what has landed"),
+        n if order.wants("states") => println!("hours built anew: {n}, from raw rows; observations: {rows}"),
+        n => println!("hours built anew: {n}"),
     }
     Ok(())
+}
+
+async fn build_here(config: Config, order: &Order) -> Result<u64> {
+    let folder = DataDir::open(&config.data_dir)?;
+    let line = Line::open(Arc::new(config), &folder).await?;
+    let mut builder = Builder::open(builder_parts(&line, &folder, watch::channel(0).1)).await?;
+    Ok(builder.rebuild(order).await?)
 }
 
 /// The hours that were asked for, each as its first instant.

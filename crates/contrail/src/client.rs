@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use contrail_flow::build::order::Order;
 use contrail_flow::data_dir::{DataDir, NodeAddress};
+use contrail_serve::api::{BuildRequest, Built, Time};
 use reqwest::{Client, Response};
 use serde_json::Value;
 
@@ -21,6 +23,15 @@ impl Node {
         let node = Self { address, client };
         let alive = node.client.get(format!("{}/healthz", node.address.url)).send().await.is_ok();
         alive.then_some(node)
+    }
+
+    /// Has models built anew; rows of `states` that were written.
+    pub async fn build(&self, order: &Order) -> Result<u64> {
+        let hours = order.hours.iter().map(|hour| Time(*hour)).collect();
+        let body = BuildRequest { models: order.models.iter().cloned().collect(), hours };
+        let request = self.client.post(format!("{}/api/v1/build", self.address.url)).json(&body);
+        let answer = good(request.bearer_auth(&self.address.token).send().await?).await?;
+        Ok(answer.json::<Built>().await?.rows)
     }
 
     /// Starts a statement; the answer is an Arrow stream.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use contrail_flow::build::order::Orders;
 use contrail_flow::build::{Fresh, raw_tables};
 use contrail_flow::data_dir::DataDir;
 use contrail_flow::ledger::Ledger;
@@ -87,6 +88,8 @@ pub struct Line {
     pub engine: Engine,
     pub ledger: Ledger,
     pub pulse: Pulse,
+    /// Builds that are asked for while a builder runs.
+    pub orders: Orders,
 }
 
 impl Line {
@@ -102,6 +105,7 @@ impl Line {
         let registry: Arc<dyn Registry> = Arc::new(log.registry());
         let engine = Engine::open(&folder.file("analytics.duckdb"), house.project.clone(), &house.engine_options())?;
         let ledger = Ledger::open(&folder.file("runs.db"))?;
-        Ok(Self { house, log: Arc::new(log), registry, engine, ledger, pulse: Pulse::default() })
+        let (pulse, orders) = (Pulse::default(), Orders::default());
+        Ok(Self { house, log: Arc::new(log), registry, engine, ledger, pulse, orders })
     }
 }

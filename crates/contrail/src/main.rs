@@ -67,7 +67,7 @@ async fn run(cli: Cli) -> Result<()> {
         }
         Command::Sky(asked) => sky::run(asked).await,
         Command::Sql(asked) => sql::run(config, asked, json).await,
-        Command::Build(asked) => build::run(config, asked).await,
+        Command::Build(asked) => build::run(config, asked, json).await,
         Command::Assets => show::assets(config, json).await,
         Command::Tables { command } => show::tables(config, command, json).await,
         Command::Verify => verify::run(config, json).await,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::array::AsArray;
 use async_trait::async_trait;
 use contrail_flow::build::fold;
+use contrail_flow::build::order::{Order, OrderError};
 use contrail_kit::class::{BoxError, chain};
 use contrail_kit::supervise::Board;
 use contrail_model::explore::{self, Now, Question, Sources};
@@ -16,7 +17,7 @@ use contrail_model::{EngineError, Input, reference};
 use contrail_serve::live::identity::Texts;
 use contrail_serve::live::{Identity, StateFilter};
 use contrail_serve::{LiveSky, Node, Problem, api};
-use contrail_types::time::HOUR;
+use contrail_types::time::{HOUR, hour_of};
 use contrail_types::{Icao24, Micros, Transform};
 use futures::StreamExt;
 
@@ -89,6 +90,16 @@ impl Node for LineNode {
 
     async fn catalog(&self, request: api::CatalogRequest) -> Result<api::Catalog, Problem> {
         catalog::answer(self, request).await
+    }
+
+    async fn build(&self, request: api::BuildRequest) -> Result<api::Built, Problem> {
+        let hours = request.hours.into_iter().map(|time| hour_of(time.0)).collect();
+        let order = Order { models: request.models.into_iter().collect(), hours };
+        let built = self.line.orders.place(order).await;
+        built.map(|rows| api::Built { rows }).map_err(|error| match error {
+            OrderError::Build(error) => problem(error),
+            nobody => Problem::unavailable(nobody.to_string()),
+        })
     }
 
     async fn sql(&self, request: api::SqlRequest) -> Result<api::SqlAnswer, Problem> {

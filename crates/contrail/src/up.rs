@@ -153,6 +153,7 @@ pub fn builder_parts(line: &Line, folder: &DataDir, landed: watch::Receiver<u64>
         pulse: line.pulse.clone(),
         landed,
         fresh: line.house.fresh.clone(),
+        orders: line.orders.clone(),
     }
 }
 

@@ -32,6 +32,8 @@ pub struct FoldTable {
     /// Snapshot and sequence number of the input that memory covers.
     at: Option<i64>,
     sequence: i64,
+    /// The input as it stood then.
+    followed: Option<Version>,
     /// The own table as this builder left it.
     seen: Progress,
     seen_snapshot: Option<i64>,
@@ -52,6 +54,7 @@ impl FoldTable {
             engine,
             at: None,
             sequence: 0,
+            followed: None,
             seen: Progress::default(),
             seen_snapshot: None,
             told: 0,
@@ -101,6 +104,7 @@ impl FoldTable {
         crash::point("build.fold.followed")?;
         self.at = step.version.snapshot_id();
         self.sequence = step.version.sequence_number();
+        self.followed = Some(step.version.clone());
         self.dirty.extend(&changed);
         changed.extend(theirs);
         Ok(changed)
@@ -146,6 +150,15 @@ impl FoldTable {
                 Ok(memory.merge(&folded)?)
             })
             .await?;
+        }
+        Ok(())
+    }
+
+    /// Computes hours anew from their files, as far as this fold has followed its input.
+    pub async fn rebuild(&mut self, input: &LakeTable, hours: &BTreeSet<Micros>) -> Result<(), BuildError> {
+        if let Some(version) = self.followed.clone() {
+            self.recompute(input, &version, hours).await?;
+            self.dirty.extend(hours);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::beside_others;
 use super::sky::{Reply, any_replies};
-use super::world::{World, every, few};
+use super::world::{World, all_of, every, few};
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ fn play(world: &mut World, told: &[Reply], events: &[Event]) -> Result<(), super
                 Event::Publish => builder.publish().await?,
                 Event::Rebuild => {
                     let hours = super::writers::hours(&node).await;
-                    builder.rebuild(&hours).await?;
+                    builder.rebuild(&all_of(&hours)).await?;
                 }
                 _ => while builder.step().await? {},
             }

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::faulty::{Faulty, Losses};
 use super::oracle::{self, Content, TABLES};
 use super::sky::{Reply, T0};
+use crate::build::order::{Order, Orders};
 use crate::build::{Build, BuildError, Builder, Fresh, raw_tables};
 use crate::land::{self, CommitPolicy, Land, LandError};
 use crate::ledger::Ledger;
@@ -26,6 +27,7 @@ use crate::pulse::Pulse;
 use crate::rules::landing;
 use crate::source::{Source, Writer};
 use crate::verify;
+use contrail_types::Micros;
 use contrail_types::time::DAY;
 
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -181,6 +183,11 @@ impl Drop for World {
     }
 }
 
+/// An order for all models.
+pub fn all_of(hours: &BTreeSet<Micros>) -> Order {
+    Order { hours: hours.clone(), ..Order::default() }
+}
+
 /// Fails with the first lines that differ.
 #[track_caller]
 pub fn compare(wanted: &Content, found: &Content, what: &str) {
@@ -307,6 +314,7 @@ impl Parts {
             pulse: self.pulse.clone(),
             landed: watch::channel(0).1,
             fresh: Fresh::default(),
+            orders: Orders::default(),
         })
         .await
     }

@@ -8,7 +8,7 @@ use contrail_types::time::{DAY, HOUR, MINUTE, SECOND};
 use super::beside_others;
 use super::faulty::Loss;
 use super::sky::{Reply, T0, seen, story};
-use super::world::{Parts, World, every, few};
+use super::world::{Parts, World, all_of, every, few};
 use crate::build::BuildError;
 use crate::land::{self, CommitPolicy, LandError};
 
@@ -173,7 +173,7 @@ fn hours_rebuilt_on_command_are_the_same_hours() {
         let mut builder = node.builder().await.unwrap();
         let hours = hours(&node).await;
         assert!(hours.len() > 3);
-        assert!(builder.rebuild(&hours).await.unwrap() > 0);
+        assert!(builder.rebuild(&all_of(&hours)).await.unwrap() > 0);
     });
     world.assert_equals(&told[..10], "rebuilt");
     world.flow(&told, 100).unwrap();
@@ -195,7 +195,7 @@ fn a_running_builder_sees_what_another_process_has_rebuilt() {
             let mut commanded = other.builder().await.unwrap();
             let hours = hours(&other).await;
             if !hours.is_empty() {
-                commanded.rebuild(&hours).await.unwrap();
+                commanded.rebuild(&all_of(&hours)).await.unwrap();
             }
             drop(commanded);
             step_on(&node, &mut running).await;

@@ -7,11 +7,11 @@ use axum::response::{IntoResponse, Response};
 use contrail_types::time;
 
 use super::Shared;
-use super::answer::{Params, icao24};
+use super::answer::{Body, Params, icao24};
 use super::sql::cell;
 use crate::api::{
-    AircraftHistory, Asset, Catalog, CatalogRequest, Density, Explore, ExploreAnswer, ExploreRequest, Filters,
-    IdentityColumns, Range, Status, Table, Time, Timeline, Track,
+    AircraftHistory, Asset, BuildRequest, Built, Catalog, CatalogRequest, Density, Explore, ExploreAnswer,
+    ExploreRequest, Filters, IdentityColumns, Range, Status, Table, Time, Timeline, Track,
 };
 use crate::problem::Problem;
 
@@ -183,6 +183,14 @@ pub async fn tables(State(shared): State<Shared>) -> Result<Json<Catalog>, Probl
     responses((status = 200, body = Table), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub async fn table(State(shared): State<Shared>, Path(name): Path<String>) -> Result<Json<Catalog>, Problem> {
     shared.app.node.catalog(CatalogRequest::Table(name)).await.map(Json)
+}
+
+/// Computes hours of derived tables anew from their inputs; answers when they are in the lake.
+#[utoipa::path(post, path = "/api/v1/build", tag = "lake", request_body = BuildRequest,
+    responses((status = 200, body = Built), (status = 422, body = Problem, content_type = "application/problem+json"),
+              (status = 503, body = Problem, content_type = "application/problem+json")))]
+pub async fn build(State(shared): State<Shared>, Body(request): Body<BuildRequest>) -> Result<Json<Built>, Problem> {
+    shared.app.node.build(request).await.map(Json)
 }
 
 /// Metrics in Prometheus' text format.

@@ -15,7 +15,7 @@ use crate::problem::Problem;
         live::events, live::latest, live::frame, live::identity, live::trails,
         node::aircraft, node::track,
         node::explore, node::density, node::range,
-        node::assets, node::tables, node::table, sql::sql,
+        node::assets, node::tables, node::table, node::build, sql::sql,
         shapes::states_all, shapes::aircraft_json, shapes::receiver_json,
     ),
     components(schemas(Problem)),

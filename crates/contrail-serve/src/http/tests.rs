@@ -58,6 +58,10 @@ impl Node for Quiet {
         }
     }
 
+    async fn build(&self, request: api::BuildRequest) -> Result<api::Built, Problem> {
+        Ok(api::Built { rows: request.hours.len() as u64 })
+    }
+
     async fn sql(&self, request: api::SqlRequest) -> Result<api::SqlAnswer, Problem> {
         if request.sql.contains("refused") {
             return Err(Problem::statement("only one SELECT is taken"));

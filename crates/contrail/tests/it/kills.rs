@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tempfile::tempdir;
 
-use super::node::{Node, contrail, count, played, sql, verify};
+use super::node::{Node, contrail, count, played, run, sql, verify};
 use super::sky::{Expected, record};
 
-fn up(folder: &std::path::Path) -> Command {
+pub fn up(folder: &std::path::Path) -> Command {
     let mut command = contrail(folder);
     command.args(["up", "--data-dir", "data"]);
     for set in [
@@ -25,7 +25,7 @@ fn up(folder: &std::path::Path) -> Command {
     command
 }
 
-fn check(folder: &std::path::Path, expected: &Expected) {
+pub fn check(folder: &std::path::Path, expected: &Expected) {
     assert_eq!(count(folder, "SELECT count(*) AS n FROM states_raw"), expected.raw);
     assert_eq!(count(folder, "SELECT count(DISTINCT log_offset) AS n FROM states_raw"), expected.raw);
     assert_eq!(count(folder, "SELECT count(*) AS n FROM dead_letters"), expected.dead);
@@ -61,6 +61,26 @@ fn killed_at_any_moment_nothing_is_lost_and_nothing_stands_twice() {
     let land = status["roles"].as_array().unwrap().iter().find(|role| role["role"] == "land").unwrap();
     assert!(land["note"].as_str().unwrap().contains("offset"), "it says what it resumed from: {land}");
     assert_eq!(node.stop(), 0);
+    check(folder.path(), &expected);
+}
+
+#[test]
+fn hours_are_built_anew_beside_a_running_node_and_without_one() {
+    let folder = tempdir().unwrap();
+    let expected = record(&folder.path().join("sky.ndjson"), 20, 100);
+    let build = |args: &[&str]| run(contrail(folder.path()).args(["--data-dir", "data", "build"]).args(args));
+    let node = Node::start(&mut up(folder.path()));
+    node.wait("the recording has been played", played);
+    let (code, out, error) = build(&["--from", "2026-03-14T15", "--to", "2026-03-14T16"]);
+    assert!(code == 0 && out.contains("hours built anew: 2"), "{out}{error}");
+    let (code, out, error) = build(&["hourly_activity", "--hour", "2026-03-14T15", "--json"]);
+    assert!(code == 0 && out.contains("\"rows\": 0"), "a mart needs no raw rows: {out}{error}");
+    let (code, _, error) = build(&["nonsense"]);
+    assert!(code == 2 && error.contains("nonsense") && error.contains("contrail assets"), "{code}: {error}");
+    assert_eq!(node.stop(), 0);
+    check(folder.path(), &expected);
+    let (code, out, error) = build(&["--hour", "2026-03-14T16:20"]);
+    assert!(code == 0 && out.contains("hours built anew: 1"), "{out}{error}");
     check(folder.path(), &expected);
 }
 

@@ -1,6 +1,7 @@
 //! The binary as its users meet it: real processes, real folders, killed, fed with faults and with nonsense.
 
 mod bad_input;
+mod disk;
 mod faults;
 mod kills;
 mod node;
