@@ -19,7 +19,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 
 
 def catalog(folder):
-    return SqlCatalog("bench", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/warehouse")
+    return SqlCatalog("contrail", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/warehouse")
 
 
 def ours(args, folder):

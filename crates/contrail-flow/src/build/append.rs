@@ -19,7 +19,7 @@ use super::{BuildError, blocking, fence_on, paths};
 use crate::rules::deriving::{self, Appended, Incoming, Order, Progress};
 
 /// Rows of raw input that one build takes at most, unless a single file has more: keeps memory flat while catching up.
-const ROWS: u64 = 120_000;
+const ROWS: u64 = 60_000;
 
 /// What one build of an append model did.
 pub struct Step {

@@ -22,6 +22,9 @@ pub const SUFFIX: &str = "-history";
 /// Time between two answers of the past.
 const STEP: Micros = 10 * MINUTE;
 
+/// Messages that may wait to be landed: they are held in memory on their way.
+const AHEAD: i64 = 30_000;
+
 /// What is left to fill in: from the next answer to the first start of the live feed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Left {
@@ -79,8 +82,18 @@ pub async fn fill(source: Source, name: String, seed: u64, stop: CancellationTok
         source.pulse.with(|beats| beats.backfill = Some(Backfill { label, done, total, running }));
         // The live answers come first: they share the disk, the encoders and two cores.
         tokio::time::sleep(Duration::from_millis(20)).await;
+        while behind(&source).await? > AHEAD && !stop.is_cancelled() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
     Ok(())
+}
+
+/// Messages in the log that the land role of this process, if there is one, has not landed.
+async fn behind(source: &Source) -> Result<i64, SourceError> {
+    let landed = source.pulse.read().land.next_offset;
+    let bounds = source.log.bounds().await?;
+    Ok(landed.iter().map(|(partition, next)| bounds.partitions.get(partition).map_or(0, |held| held.end - next)).sum())
 }
 
 fn answer(sky: &DemoSky, feed: &str, at: Micros, now: Micros) -> Result<Answer, arrow::error::ArrowError> {

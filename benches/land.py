@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Log to Iceberg: how fast the land role of the binary named takes a full log into `states_raw`, synced to disk.
+
+    benches/land.py BINARY [--rows 100000] [--answers 240] [--aircraft 12000]
+
+Writes a recording, has `contrail run source` put it into the log, then times `contrail run land` by what the table itself
+says has landed. --rows is the most rows a commit may have. Needs nothing but Python.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+START = 1_773_503_400
+
+
+def record(path, answers, aircraft):
+    """Answers as OpenSky sends them, ten seconds apart, of aircraft in straight flight."""
+    dice = random.Random(1)
+    fleet = [
+        (f"{dice.randrange(1 << 24):06x}", f"CTR{n % 9000 + 100:<5}", dice.uniform(-80, 80), dice.uniform(-180, 180),
+         dice.uniform(0, 12_000), dice.uniform(60, 260), dice.uniform(0, 360))
+        for n in range(aircraft)
+    ]
+    with open(path, "w") as file:
+        for answer in range(answers):
+            at = START + 10 * answer
+            rows = (
+                f'["{icao}","{callsign}","Germany",{at - n % 6},{at - n % 3},{lon + answer * 0.011:.4f},{lat:.4f},'
+                f'{altitude:.2f},false,{speed:.2f},{track:.2f},{(n % 7 - 3) * 0.33:.2f},null,{altitude + 60:.2f},null,false,0]'
+                for n, (icao, callsign, lat, lon, altitude, speed, track) in enumerate(fleet)
+            )
+            file.write(f'{{"time":{at},"states":[{",".join(rows)}]}}\n')
+
+
+def landed(folder):
+    """What the table says has landed, from the catalog file alone."""
+    try:
+        with sqlite3.connect(f"file:{folder}/data/catalog.db?mode=ro", uri=True, timeout=5) as catalog:
+            found = catalog.execute("SELECT metadata_location FROM iceberg_tables WHERE table_name = 'states_raw'")
+            place = found.fetchone()[0].removeprefix("file://")
+        with open(place) as file:
+            properties = json.load(file)["properties"]
+    except (TypeError, OSError, sqlite3.Error):
+        return 0
+    offsets = [json.loads(v) for k, v in properties.items() if k.startswith("contrail.offsets.")]
+    return sum(sum(offset.values()) for offset in offsets)
+
+
+def start(args, folder, role, *settings):
+    command = [args.binary, "run", role, "--data-dir", "data"]
+    for setting in ("feed.opensky.enabled=false", "log.limit_bytes=64 GiB", *settings):
+        command += ["--set", setting]
+    env = {**os.environ, "XDG_CONFIG_HOME": folder, "NO_COLOR": "1"}
+    return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def stop(process):
+    process.send_signal(signal.SIGTERM)
+    process.wait(120)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("binary", type=os.path.abspath)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--answers", type=int, default=240)
+    parser.add_argument("--aircraft", type=int, default=12_000)
+    args = parser.parse_args()
+    total = args.answers * args.aircraft
+    with tempfile.TemporaryDirectory(prefix="contrail-land-") as folder:
+        record(os.path.join(folder, "sky.ndjson"), args.answers, args.aircraft)
+        source = start(args, folder, "source", "feed.rec.kind=replay", "feed.rec.path=sky.ndjson", "feed.rec.speed=0")
+        begun = time.perf_counter()
+        said = []
+        for line in source.stderr:
+            said.append(line)
+            if re.search("feed has ended", line):
+                break
+        else:
+            sys.exit("the source ended early:\n" + "".join(said[-5:]))
+        took = time.perf_counter() - begun
+        print(f"source  {total} rows parsed, encoded and appended: {total / took / 1e6:.2f} M rows/s")
+        stop(source)
+        land = start(args, folder, "land", f"land.commit.rows={args.rows}", "land.commit.interval=1h")
+        begun = None
+        while (rows := landed(folder)) < total - total % args.rows:
+            if begun is None and rows > 0:
+                # From the first commit on: what a start costs is measured elsewhere.
+                begun, first = time.perf_counter(), rows
+            if land.poll() is not None:
+                sys.exit("landing ended early:\n" + land.stderr.read())
+            time.sleep(0.005)
+        took = time.perf_counter() - begun
+        stat = open(f"/proc/{land.pid}/stat").read().rsplit(")", 1)[1].split()
+        cpu = (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+        print(f"land    {rows} rows in commits of {args.rows}: {(rows - first) / took / 1e6:.2f} M rows/s wall, "
+              f"{rows / cpu / 1e6:.2f} M rows per CPU second")
+        stop(land)
+
+
+if __name__ == "__main__":
+    main()
