@@ -22,7 +22,7 @@ import time
 START = 1_773_503_400
 
 
-def record(path, answers, aircraft):
+def record(path, answers, aircraft, first=START):
     """Answers as OpenSky sends them, ten seconds apart, of aircraft in straight flight."""
     dice = random.Random(1)
     fleet = [
@@ -32,7 +32,7 @@ def record(path, answers, aircraft):
     ]
     with open(path, "w") as file:
         for answer in range(answers):
-            at = START + 10 * answer
+            at = first + 10 * answer
             rows = (
                 f'["{icao}","{callsign}","Germany",{at - n % 6},{at - n % 3},{lon + answer * 0.011:.4f},{lat:.4f},'
                 f'{altitude:.2f},false,{speed:.2f},{track:.2f},{(n % 7 - 3) * 0.33:.2f},null,{altitude + 60:.2f},null,false,0]'

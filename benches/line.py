@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The whole line, from the feed to map, lake and marts, on the binary named: latencies, processor time, memory.
 
-    benches/line.py BINARY [--aircraft 12000] [--interval 10] [--answers 30] [--json]
+    benches/line.py BINARY [--aircraft 12000] [--interval 10] [--answers 30] [--past 50] [--json]
 
 Plays `contrail sky` into `contrail up` in a temporary folder, so the answers come over HTTP as OpenSky's do. For each
 answer it takes the time from the node's own stamp of the fetch until a client has the new frame, until the rows are in
-the lake, and until the marts have them. All clocks are this machine's. Needs nothing but Python.
+the lake, and until the marts have them. --past plays that many minutes of other aircraft into it first, as if it had run
+since then: what the end of an hour costs. All clocks are this machine's. Needs nothing but Python.
 """
 
 import argparse
@@ -19,6 +20,8 @@ import tempfile
 import threading
 import time
 from datetime import datetime
+
+from land import record
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -84,6 +87,13 @@ def usage(pid):
     return (int(fields[11]) + int(fields[12])) / TICK, *memory
 
 
+def settled(status):
+    """Whether the past has been played, has landed, and is in the marts."""
+    played = any(feed["name"] == "past" and feed["state"] == "ended" for feed in status["feeds"])
+    idle = time.time() - seconds(status["build"]["built_at"]) > 2
+    return played and status["log"]["lag_rows"] == 0 and idle
+
+
 def spread(values):
     ordered = sorted(values)
     at = lambda share: ordered[min(len(ordered) - 1, int(share * len(ordered)))]
@@ -94,11 +104,17 @@ def measure(args, folder):
     sky, sky_address = start([args.binary, "sky", "--listen", "127.0.0.1:0", "--aircraft", str(args.aircraft)], folder)
     up = [args.binary, "up", "--data-dir", "data", "--set", "serve.http.listen=127.0.0.1:0"]
     up += ["--set", f"feed.opensky.url=http://{sky_address}/api", "--set", f"feed.opensky.interval={args.interval}s"]
+    if args.past:
+        answers = args.past * 60 // args.interval
+        record(os.path.join(folder, "past.ndjson"), answers, args.aircraft, int(time.time()) - 10 * answers)
+        up += ["--set", "feed.past.kind=replay", "--set", "feed.past.path=past.ndjson", "--set", "feed.past.speed=0"]
     node, address = start(up, folder)
     seen, first = [], {}
     threading.Thread(target=frames, args=(address, seen, first), daemon=True).start()
     client = Client(address)
     latencies = {"map": [], "lake": [], "marts": []}
+    while args.past and not settled(client.status()):
+        time.sleep(1)
     resident, begun, began_at = [], None, None
     known, waits = 0.0, {}
     while len(latencies["marts"]) < args.answers:
@@ -155,6 +171,7 @@ def main():
     parser.add_argument("--aircraft", type=int, default=12_000)
     parser.add_argument("--interval", type=int, default=10)
     parser.add_argument("--answers", type=int, default=30)
+    parser.add_argument("--past", type=int, default=0, metavar="MINUTES")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="contrail-line-") as folder:
