@@ -52,6 +52,9 @@ async fn run(cli: Cli) -> Result<()> {
     let (mut config, origins) = config::load(&sources)?;
     let json = cli.global.json;
     telemetry::start(&config.telemetry.log, cli.global.verbose);
+    if !matches!(cli.command, Command::Up(_) | Command::Run { .. } | Command::Sky(_)) {
+        signals::end_with_reader();
+    }
     match cli.command {
         Command::Up(flags) => {
             if flags.demo {

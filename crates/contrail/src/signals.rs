@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks to stop, the second does not wait.
+//! Ctrl-C and SIGTERM: the first asks to stop, the second does not wait. SIGPIPE ends what only lists.
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +11,15 @@ pub fn cancel_on_interrupt(stop: CancellationToken) {
         interrupt().await;
         std::process::exit(130);
     });
+}
+
+/// A command that only prints ends when nobody reads on (`contrail assets | head -3`), as others of its kind do.
+pub fn end_with_reader() {
+    #[cfg(unix)]
+    unsafe {
+        // SAFETY: sets the default action of one signal, before anything is written.
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
 }
 
 async fn interrupt() {

@@ -102,6 +102,14 @@ fn hostile_sql_gets_a_sentence_and_the_node_goes_on() {
 }
 
 #[test]
+fn a_reader_that_stops_reading_is_no_error() {
+    let folder = tempdir().unwrap();
+    let line = format!("{} config show | true", super::node::BINARY);
+    let out = std::process::Command::new("bash").args(["-c", &line]).current_dir(folder.path()).output().unwrap();
+    assert!(out.status.success() && out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[test]
 fn commands_say_what_is_missing() {
     for args in [&["tables"][..], &["assets"], &["verify"]] {
         let (code, error) = refused(|_| (), &[&["--data-dir", "data"], args].concat());
