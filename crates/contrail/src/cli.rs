@@ -43,6 +43,8 @@ pub enum Command {
         /// The roles, in any order
         #[arg(required = true)]
         roles: Vec<Role>,
+        #[command(flatten)]
+        landing: Landing,
     },
     /// Serves a sky in OpenSky's own form: synthetic, or from a recording
     Sky(Sky),
@@ -76,6 +78,13 @@ pub struct Up {
     /// Opens the map in a browser
     #[arg(long)]
     pub open: bool,
+    #[command(flatten)]
+    pub landing: Landing,
+}
+
+/// What a user takes upon themselves when log and table do not fit together.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Landing {
     /// Goes on although messages are gone from the log before they landed; recorded in the table
     #[arg(long)]
     pub accept_gap: bool,

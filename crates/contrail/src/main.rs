@@ -62,10 +62,10 @@ async fn run(cli: Cli) -> Result<()> {
             }
             up::run(config, &flags, &ALL).await
         }
-        Command::Run { mut roles } => {
+        Command::Run { mut roles, landing } => {
             roles.sort();
             roles.dedup();
-            let flags = cli::Up { demo: false, open: false, accept_gap: false, new_stream: false };
+            let flags = cli::Up { demo: false, open: false, landing };
             up::run(config, &flags, &roles).await
         }
         Command::Sky(asked) => sky::run(asked).await,
