@@ -305,23 +305,33 @@ impl Builder {
             return Err(BuildError::NoModel(unknown.clone()));
         }
         let hours = &order.hours;
+        let from_raw = order.wants(&self.append.model.name);
         let mut rows = 0;
-        if !hours.is_empty() && order.wants(&self.append.model.name) {
+        if !hours.is_empty() && from_raw {
             rows = self.append.rebuild(hours).await?;
         }
+        // Everything follows hours of `states` that were written anew.
         while self.step().await? {}
+        if !from_raw {
+            self.rebuild_derived(order).await?;
+        }
+        self.publish().await?;
+        Ok(rows)
+    }
+
+    /// Folds and marts of the order, from `states` as it stands.
+    async fn rebuild_derived(&mut self, order: &Order) -> Result<(), BuildError> {
         let mut anew = BTreeSet::new();
         for fold in self.folds.iter_mut().filter(|fold| order.wants(&fold.model.name)) {
-            fold.rebuild(&self.append.table, hours).await?;
+            fold.rebuild(&self.append.table, &order.hours).await?;
             anew.insert(fold.model.name.clone());
         }
         for mart in &mut self.marts {
             if order.wants(&mart.model.name) || mart.model.inputs.iter().any(|input| anew.contains(input)) {
-                mart.update(&self.folds, hours).await?;
+                mart.update(&self.folds, &order.hours).await?;
             }
         }
-        self.publish().await?;
-        Ok(rows)
+        Ok(())
     }
 }
 
@@ -341,6 +351,11 @@ fn manual_fence_on(seen: &Progress, now: &Version, hours: &BTreeSet<Micros>, rea
     };
     let progress = Progress::read(now.properties()).map_err(|e| FenceFailure::Fenced(e.to_string()))?;
     deriving::manual_fence(seen, &progress, hours, read_at, newest).map_err(|e| FenceFailure::Stale(e.to_string()))
+}
+
+/// Hours of a table partitioned by hour that commits behind `sequence` have changed.
+fn hours_after(table: &Version, sequence: i64) -> BTreeSet<Micros> {
+    table.files_after(sequence).filter_map(|f| f.partition).map(|hour| Micros::from(hour) * HOUR).collect()
 }
 
 fn paths<'a>(files: impl Iterator<Item = &'a Arc<LiveFile>>) -> Vec<PathBuf> {

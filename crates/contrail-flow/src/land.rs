@@ -79,6 +79,7 @@ pub enum LandError {
 }
 
 impl LandError {
+    /// Also when the table refused a batch a moment ago and would take it now.
     fn by_another(stream: &str) -> Self {
         Self::Overtaken(format!("another process is landing {stream} too"))
     }

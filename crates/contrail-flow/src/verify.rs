@@ -1,4 +1,5 @@
-//! Proof on the user's own data: each offset once and without a gap, each derived hour equal to its definition and none missing.
+//! Proof on the user's own data: each offset once and without a gap, each derived hour equal to its definition and none
+//! missing.
 //!
 //! Everything is read from the lake alone, each table at a version of its own and its input up to what that version
 //! says is built, so it may run beside a node. Hours whose input has changed since are left out and counted.
@@ -13,11 +14,12 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use contrail_lake::{LakeTable, LiveFile, Version};
 use contrail_model::{Engine, Input, Kind, Model, Project};
-use contrail_types::time::{DAY, HOUR, MINUTE, hour_of, rfc3339};
+use contrail_types::time::{DAY, HOUR, MINUTE, rfc3339};
 use contrail_types::{Micros, Transform};
 use serde::Serialize;
 
-use crate::build::{BuildError, append::touched};
+use crate::build::BuildError;
+use crate::build::append::{may_hold, touched};
 use crate::rules::deriving::{self, Progress};
 use crate::rules::landing;
 
@@ -189,13 +191,9 @@ impl Source<'_> {
 
     /// Whether a file can hold rows of a span.
     fn holds(unit: &Unit, file: &LiveFile, span: Micros) -> bool {
-        let Some(partition) = file.partition.map(|p| Micros::from(p) * HOUR) else { return true };
         match unit.kind {
-            Kind::Append => {
-                let inside = file.bounds("last_contact").is_none_or(|(low, high)| low < span + HOUR && high >= span);
-                inside && deriving::raw_hours_of(span).contains(&hour_of(partition)) && file.records > 0
-            }
-            _ => (span..span + unit.length).contains(&partition),
+            Kind::Append => may_hold(file, span),
+            _ => file.partition.is_none_or(|p| (span..span + unit.length).contains(&(Micros::from(p) * HOUR))),
         }
     }
 

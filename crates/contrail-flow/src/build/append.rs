@@ -236,13 +236,7 @@ impl Append {
 
     /// A held hour computed from all of its raw rows; it is written anew once its checks pass.
     async fn release(&self, input: &Version, hour: Micros, sorted: &mut Sorted) -> Result<(), BuildError> {
-        let reach = deriving::raw_hours_of(hour);
-        let reach = Transform::Hour.value(*reach.start())..=Transform::Hour.value(*reach.end());
-        let near = |f: &&Arc<LiveFile>| {
-            let inside = f.bounds("last_contact").is_none_or(|(low, high)| low < hour + HOUR && high >= hour);
-            inside && f.partition.is_none_or(|p| reach.contains(&p))
-        };
-        let files: Vec<Arc<LiveFile>> = input.live_files().filter(near).cloned().collect();
+        let files: Vec<Arc<LiveFile>> = input.live_files().filter(|file| may_hold(file, hour)).cloned().collect();
         let rows = by_hour(&self.run(&files).await?, |h| h == hour)?;
         if self.failing_hours(&rows).await?.is_empty() {
             sorted.held.remove(&hour);
@@ -385,6 +379,12 @@ fn take(input: &Version, covers: i64) -> (Vec<Arc<LiveFile>>, i64) {
     }
     new.retain(|file| file.data_sequence_number <= upto);
     (new, upto)
+}
+
+/// Whether a raw file may hold rows of an hour of `states`.
+pub(crate) fn may_hold(file: &LiveFile, hour: Micros) -> bool {
+    let inside = file.bounds("last_contact").is_none_or(|(low, high)| low < hour + HOUR && high >= hour);
+    inside && file.partition.is_none_or(|p| deriving::raw_hours_of(hour).contains(&(Micros::from(p) * HOUR)))
 }
 
 /// The hours of `states` that a raw file may touch, from its bounds.

@@ -18,7 +18,7 @@ use contrail_types::{Micros, Transform};
 use uuid::Uuid;
 
 use super::append::Step;
-use super::{BuildError, blocking, fence_on, paths};
+use super::{BuildError, blocking, fence_on, hours_after, paths};
 use crate::rules::deriving::{self, Follow, Progress};
 
 /// A fold's growing hours, shared with those who ask questions.
@@ -29,11 +29,10 @@ pub struct FoldTable {
     pub table: LakeTable,
     pub memory: Memory,
     engine: Engine,
-    /// Snapshot and sequence number of the input that memory covers.
-    at: Option<i64>,
-    sequence: i64,
-    /// The input as it stood then.
+    /// The input as memory covers it; `None` before the first look and after somebody else's commit.
     followed: Option<Version>,
+    /// The input's sequence number up to which memory and lake together cover it.
+    sequence: i64,
     /// The own table as this builder left it.
     seen: Progress,
     seen_snapshot: Option<i64>,
@@ -52,9 +51,8 @@ impl FoldTable {
             table,
             memory,
             engine,
-            at: None,
-            sequence: 0,
             followed: None,
+            sequence: 0,
             seen: Progress::default(),
             seen_snapshot: None,
             told: 0,
@@ -75,14 +73,13 @@ impl FoldTable {
         if moved {
             if self.started {
                 // Hours that somebody else has published: the marts have not seen them. After a start they ask.
-                let hours = own.files_after(self.told).filter_map(|f| f.partition);
-                theirs.extend(hours.map(|hour| Micros::from(hour) * HOUR));
+                theirs = hours_after(&own, self.told);
             }
             self.told = own.sequence_number();
             self.seen = Progress::read(own.properties())?;
             self.seen_snapshot = own.snapshot_id();
             self.sequence = self.seen.covers(self.input());
-            self.at = None;
+            self.followed = None;
             *self.memory.lock().unwrap() = Fold::new(&self.model);
             self.dirty = self.seen.held.clone();
             self.started = true;
@@ -90,19 +87,18 @@ impl FoldTable {
         if deriving::is_stale(self.sequence, step.version.sequence_number()) {
             return Err(BuildError::Stale(self.input().to_owned()));
         }
-        let mut changed = match deriving::follow(self.at, step.version.snapshot_id(), step.appended.as_ref(), moved) {
+        let at = self.followed.as_ref().and_then(Version::snapshot_id);
+        let mut changed = match deriving::follow(at, step.version.snapshot_id(), step.appended.as_ref(), moved) {
             Follow::Current => BTreeSet::new(),
             Follow::Merge => self.merge(input, step).await?,
             Follow::Recompute => {
-                let hours = step.version.files_after(self.sequence).filter_map(|f| f.partition);
-                let mut hours: BTreeSet<Micros> = hours.map(|hour| Micros::from(hour) * HOUR).collect();
+                let mut hours = hours_after(&step.version, self.sequence);
                 hours.extend(&self.seen.held);
                 self.recompute(input, &step.version, &hours).await?;
                 hours
             }
         };
         crash::point("build.fold.followed")?;
-        self.at = step.version.snapshot_id();
         self.sequence = step.version.sequence_number();
         self.followed = Some(step.version.clone());
         self.dirty.extend(&changed);

@@ -17,7 +17,7 @@ use contrail_types::{Micros, Transform};
 use uuid::Uuid;
 
 use super::fold::FoldTable;
-use super::{BuildError, blocking, fence_on};
+use super::{BuildError, blocking, fence_on, hours_after};
 use crate::rules::deriving::Progress;
 
 pub struct MartTable {
@@ -60,8 +60,7 @@ impl MartTable {
         let mut hours = self.held.clone();
         for fold in folds.iter().filter(|fold| self.model.inputs.contains(&fold.model.name)) {
             let version = fold.table.load().await?;
-            let changed = version.files_after(self.seen.covers(&fold.model.name)).filter_map(|f| f.partition);
-            hours.extend(changed.map(|hour| Micros::from(hour) * HOUR));
+            hours.extend(hours_after(&version, self.seen.covers(&fold.model.name)));
         }
         let (shown, sequence) = (shown(&self.model, folder), own.sequence_number());
         let newer: BTreeSet<i32> = own.files_after(shown).filter_map(|f| f.partition).collect();

@@ -78,7 +78,7 @@ impl Committer {
                 let now = self.land.dead.load().await?;
                 let stands = landing::offsets(now.properties(), &self.stream)?;
                 let refused = landing::settle_fence(&self.stream, &self.settled, &stands, &work.ranges);
-                return Err(refused.map_or_else(sorted, |_| self.overtaken()));
+                return Err(refused.map_or_else(sorted, |_| LandError::by_another(&self.stream)));
             }
             Err(error) => return Err(error.into()),
         };
@@ -94,13 +94,8 @@ impl Committer {
             Err(error) => error.into(),
             Ok(version) => landing::offsets(version.properties(), &self.stream)
                 .and_then(|stands| landing::land(&self.stream, &stands, ranges))
-                .map_or_else(sorted, |_| self.overtaken()),
+                .map_or_else(sorted, |_| LandError::by_another(&self.stream)),
         }
-    }
-
-    /// The table refused our batch a moment ago and would take it now: somebody else writes to it.
-    fn overtaken(&self) -> LandError {
-        LandError::by_another(&self.stream)
     }
 
     async fn report(&self, landed: &Offsets, rows: u64, dead_letters: u64) {
