@@ -23,7 +23,7 @@ use contrail_types::Micros;
 use tokio::sync::watch;
 
 use self::store::{Store, Tail};
-use crate::{Append, Bounds, Log, LogError, LogReader, Offsets, Range};
+use crate::{Append, Bounds, Log, LogError, LogReader, Offsets, Range, Shape};
 
 pub use registry::EmbeddedRegistry;
 
@@ -132,6 +132,10 @@ impl Shared {
 
 #[async_trait]
 impl Log for EmbeddedLog {
+    async fn shape(&self) -> Result<Shape, LogError> {
+        Ok(Shape { stream: self.shared.stream.clone(), partitions: vec![PARTITION] })
+    }
+
     async fn bounds(&self) -> Result<Bounds, LogError> {
         self.with_store(|shared, store| {
             let Tail { start, end } = store.tail();

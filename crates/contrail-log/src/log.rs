@@ -9,6 +9,7 @@ use contrail_kit::{Class, Classified};
 use contrail_types::Micros;
 
 use crate::Messages;
+use crate::kafka::BrokerError;
 
 /// Where reading goes on, by partition: the offset of the next message.
 pub type Offsets = BTreeMap<i32, i64>;
@@ -61,6 +62,27 @@ pub struct Bounds {
     pub limit: Option<u64>,
 }
 
+/// What a log is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// As [`Bounds::stream`].
+    pub stream: String,
+    /// In ascending order.
+    pub partitions: Vec<i32>,
+}
+
+/// A message that no lander can read, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    pub stream: String,
+    pub partition: i32,
+    pub offset: i64,
+    pub appended_at: Micros,
+    pub reason: String,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+}
+
 impl Bounds {
     pub fn starts(&self) -> Offsets {
         self.partitions.iter().map(|(p, range)| (*p, range.start)).collect()
@@ -98,6 +120,10 @@ impl Bounds {
 /// Headers are not handed on yet; when they are, they become another column of [`Messages`].
 #[async_trait]
 pub trait Log: Send + Sync {
+    /// Which stream this is now, and its partitions. A topic can be deleted and made again under its name while it is
+    /// read: chunks that were read before this call belong to their stream only if the answer still names it.
+    async fn shape(&self) -> Result<Shape, LogError>;
+
     /// What the log holds now.
     async fn bounds(&self) -> Result<Bounds, LogError>;
 
@@ -117,6 +143,12 @@ pub trait Log: Send + Sync {
 
     /// The position that the last append of this feed stored.
     async fn position(&self, feed: &str) -> Result<Option<String>, LogError>;
+
+    /// Copies dead letters to where tools of this kind of log look for them; a letter may be copied more than once. The
+    /// table of dead letters is the truth. A log without such a place does nothing.
+    async fn copy_dead(&self, _letters: &[DeadLetter]) -> Result<(), LogError> {
+        Ok(())
+    }
 }
 
 /// Reads a log from where it was opened. Any number may read at once; none takes anything from another.
@@ -162,6 +194,8 @@ pub enum LogError {
     #[error("the log cannot be reached: {what}")]
     Unavailable { what: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error(transparent)]
+    Broker(#[from] BrokerError),
+    #[error(transparent)]
     Crashed(#[from] contrail_kit::crash::Crashed),
 }
 
@@ -172,6 +206,7 @@ impl Classified for LogError {
             Self::StartsLater { .. } | Self::BeyondEnd { .. } | Self::NoPartition { .. } => Class::USER,
             Self::InUse { .. } => Class::USER,
             Self::Damaged { .. } => Class::EXTERNAL_FINAL,
+            Self::Broker(error) => error.class(),
             Self::TooLarge { .. } | Self::Crashed(_) => Class::INTERNAL,
         }
     }
