@@ -1,0 +1,137 @@
+"""Fetches packages with Maven and pip, once a version, into the cache outside the checkout."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "contrail" / "services"
+MAVEN_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.11.0"
+
+
+class Unavailable(Exception):
+    """The machine cannot have the service; the message says what to do."""
+
+
+def say(text: str) -> None:
+    print(f"services: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Holds the lock file while the body runs, and says so when that means waiting."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another process that works on {what}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def cached(name: str, version: str, fill: Callable[[Path], None]) -> Path:
+    """The folder of a version; `fill` makes it in a temporary place, so that a half-fetched one is never used."""
+    folder = CACHE / f"{name}-{version}"
+    if folder.is_dir():
+        return folder
+    with locked(CACHE / f"{name}-{version}.lock", f"{name} {version}"):
+        if folder.is_dir():
+            return folder
+        begun = time.monotonic()
+        say(f"fetching {name} {version}")
+        fresh = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=CACHE))
+        try:
+            fill(fresh)
+            fresh.chmod(0o755)
+            fresh.rename(folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        say(f"fetched {name} {version}: {size / 1e6:.0f} MB in {time.monotonic() - begun:.0f} s")
+    return folder
+
+
+def run(command: list[str], what: str) -> None:
+    """Runs a command that is quiet when it succeeds; its words go into the error when it does not."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = (done.stdout + done.stderr).strip().splitlines()
+        raise Unavailable("\n".join([f"{what} failed: {' '.join(command[:3])} ...", *said[-15:]]))
+
+
+def maven_jars(artifacts: list[str], folder: Path) -> None:
+    """Puts the artifacts (`group:artifact:version`) and all that they need at run time into a folder."""
+    wanted = "".join(
+        "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>".format(
+            *artifact.split(":")
+        )
+        for artifact in artifacts
+    )
+    pom = folder / "pom.xml"
+    pom.write_text(
+        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+        "<groupId>contrail</groupId><artifactId>services</artifactId><version>1</version>"
+        f"<dependencies>{wanted}</dependencies></project>\n"
+    )
+    maven(["copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"], pom)
+
+
+def maven_file(artifact: str, folder: Path) -> Path:
+    """Fetches one file (`group:artifact:version:type:classifier`) as it is."""
+    before = set(folder.iterdir())
+    pom = folder / "pom.xml"
+    maven(["copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"], None)
+    return next(path for path in folder.iterdir() if path not in before and path != pom)
+
+
+def maven(words: list[str], pom: Path | None) -> None:
+    if not shutil.which("mvn"):
+        raise Unavailable("no Maven (mvn): run scripts/setup test, or install maven and Java 17")
+    file = ["-f", str(pom)] if pom else []
+    run(["mvn", "-q", "-B", *file, f"{MAVEN_PLUGIN}:{words[0]}", *words[1:]], "Maven")
+
+
+def pip_package(requirement: str, folder: Path) -> None:
+    """Unpacks one package from the Python index into a folder, without what it depends on."""
+    words = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--target", str(folder)]
+    own = [str(ROOT / ".contrail/venv/bin/python"), sys.executable]
+    pythons = [python for python in own if Path(python).exists() and has_pip(python)]
+    if pythons:
+        run([pythons[0], *words, requirement], "pip")
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        run([sys.executable, "-m", "venv", scratch], "python -m venv")
+        run([f"{scratch}/bin/python", *words, requirement], "pip")
+
+
+def has_pip(python: str) -> bool:
+    return subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
+
+
+def java(at_least: int) -> str | None:
+    """The Java of this machine, if it is new enough."""
+    home = os.environ.get("JAVA_HOME")
+    for candidate in [str(Path(home) / "bin/java") if home else None, shutil.which("java")]:
+        if candidate and (java_version(candidate) or 0) >= at_least:
+            return candidate
+    return None
+
+
+def java_version(java: str) -> int | None:
+    try:
+        said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    except OSError:
+        return None
+    found = re.search(r'version "(\d+)', said)
+    return int(found[1]) if found else None
