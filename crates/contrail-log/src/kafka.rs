@@ -151,7 +151,13 @@ impl KafkaLog {
 
     async fn produce(&self, to: &str, messages: producer::Outgoing) -> Result<Vec<Range>, LogError> {
         let producer = self.inner.producer()?;
-        producer.send(to, messages, &self.inner.options).await.inspect(|_| self.inner.watch.connected())
+        let sent = producer.send(to, messages, &self.inner.options).await;
+        match &sent {
+            Ok(_) => self.inner.watch.connected(),
+            // Nothing of a failed append may turn up later: dropping a producer takes back what has not left.
+            Err(_) => *self.inner.producer.lock().unwrap_or_else(PoisonError::into_inner) = None,
+        }
+        sent
     }
 }
 
