@@ -11,7 +11,7 @@ RELEASE_BINARY := $(TARGET)/release/contrail
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/test-results -prune -o -type f -print 2>/dev/null)
 CARGO_LOCKED := --locked
 
-.PHONY: help setup demo build print-binary test check soak bench fmt notices clean-data
+.PHONY: help setup demo build print-binary test services services-stop services-env check soak bench fmt notices clean-data
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,16 @@ test: ## run every test, Rust and web; ends with "N passed, N failed, N skipped"
 	@scripts/setup all
 	@$(MAKE) --no-print-directory web/dist/index.html
 	@cargo xtask test
+
+services: ## start Kafka and a schema registry for the tests, on this machine alone (see scripts/services --help)
+	@scripts/services start >/dev/null
+	@scripts/services status
+
+services-stop: ## stop them; their data stay
+	@scripts/services stop
+
+services-env: ## print their addresses and keys as KEY=VALUE lines (with make -s)
+	@scripts/services env
 
 check: ## formatting, clippy, tidy, web lint and types, licences, NOTICES, advisories
 	@scripts/setup build
