@@ -31,13 +31,24 @@ def say(text: str) -> None:
 def locked(path: Path, what: str) -> Iterator[None]:
     """Holds the lock file while the body runs, and says so when that means waiting."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"waiting for another process that works on {what}")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    while True:
+        with path.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"waiting for another process that works on {what}")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            # Whoever held it may have deleted the file: then this lock keeps nobody out.
+            if same(path, file.fileno()):
+                yield
+                return
+
+
+def same(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def cached(name: str, version: str, fill: Callable[[Path], None]) -> Path:

@@ -41,13 +41,19 @@ class State:
         file.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
     def wipe(self) -> None:
+        """Forgets all of it; to be called by whoever has it to himself."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        lock_of(self.name).unlink(missing_ok=True)
+
+
+def lock_of(name: str) -> Path:
+    return FOLDER / f"{name}.lock"
 
 
 @contextmanager
-def exclusive() -> Iterator[None]:
-    """One start or stop at a time in this checkout: ports are chosen and pids written inside."""
-    with locked(FOLDER / "lock", "the services of this checkout"):
+def exclusive(name: str) -> Iterator[None]:
+    """One start or stop of that name at a time."""
+    with locked(lock_of(name), f"the services of {name}"):
         yield
 
 
@@ -69,9 +75,10 @@ def load_or_make(name: str, port: int | None) -> State:
             anew = f"scripts/services stop --wipe --name {name}"
             raise Unavailable(f"{name} was made with --port {found.base}; use that, or begin anew: {anew}")
         return found
-    users = ("contrail", "stranger")
-    made = State(name, choose_base(name, port), {user: secrets.token_hex(16) for user in users})
-    made.save()
+    passwords = {user: secrets.token_hex(16) for user in ("contrail", "stranger")}
+    with locked(FOLDER / ".ports.lock", "the ports of this checkout"):
+        made = State(name, choose_base(name, port), passwords)
+        made.save()
     return made
 
 

@@ -1,14 +1,15 @@
 //! The repository's own tools, run as `cargo xtask <verb>`: rules that compilers do not know, and the runner of checks
 //! and tests.
 //!
-//! Reading order: [`tidy`] (house rules), [`licence`] and [`packages`] (what we ship of others), [`notices`], [`run`]
-//! and [`totals`] (the verbs behind `make check` and `make test`).
+//! Reading order: [`tidy`] (house rules), [`licence`] and [`packages`] (what we ship of others), [`notices`], [`run`],
+//! [`services`] and [`totals`] (the verbs behind `make check` and `make test`).
 
 mod licence;
 mod notices;
 mod packages;
 mod run;
 mod rust;
+mod services;
 mod tidy;
 mod totals;
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::services::Services;
 use crate::totals::{Reader, Totals};
 use crate::{licence, notices, tidy};
 
@@ -68,6 +69,7 @@ pub fn test(root: &Path, parts: &[&str]) -> Result<bool> {
     let _ = std::fs::remove_file(&totals_file);
     let mut totals = Totals::default();
     let mut skips = Vec::new();
+    let mut missing = None;
     let mut step = |name: &str, command: &mut Command| -> Result<()> {
         println!("== {name}");
         let (found, reasons) = read_tests(environment(command, root, &target)).with_context(|| name.to_string())?;
@@ -77,8 +79,10 @@ pub fn test(root: &Path, parts: &[&str]) -> Result<bool> {
         Ok(())
     };
     if wanted("rust") {
+        let services = Services::start(root);
         let flags = ["test", "--workspace", "--locked", "--no-fail-fast", "--", "--show-output"];
-        step("Rust", cargo(root).args(flags))?;
+        step("Rust", cargo(root).args(flags).envs(services.environment.iter().cloned()))?;
+        missing = services.missing.clone();
     }
     if wanted("unit") {
         step("web", npm(&web).args(["run", "--silent", "test"]))?;
@@ -107,6 +111,11 @@ pub fn test(root: &Path, parts: &[&str]) -> Result<bool> {
                 skips.push("browser: no Chromium found; install one, or name it in CONTRAIL_CHROMIUM".into());
             }
         }
+    }
+    if let Some(reason) = missing {
+        println!("services: {reason}");
+        // The tests that need them skip themselves and are counted; on the build server there is no excuse.
+        totals.failed += usize::from(std::env::var("CI").is_ok_and(|ci| ci == "true"));
     }
     for skip in &skips {
         println!("SKIPPED {skip}");

@@ -1,1 +1,12 @@
-//! contrail-testkit
+//! For tests alone: the real services that some of them need.
+//!
+//! Contract: a test asks [`Services`] for what it needs and returns when there is none; the reason has been printed by
+//! then, in the form that the test runner counts as a skip. On the build server (`CI=true`) it is a failure.
+//!
+//! Reading order: [`live`] (what runs, and fresh names in it), [`broker`] (a broker of one's own, to be killed).
+
+pub mod broker;
+pub mod live;
+
+pub use broker::Broker;
+pub use live::{Kafka, Services};
