@@ -8,6 +8,8 @@
 mod client;
 mod describe;
 mod error;
+#[cfg(test)]
+mod kafka_live;
 mod positions;
 mod producer;
 mod reader;
@@ -123,7 +125,7 @@ impl KafkaLog {
     /// Makes the topic if it is not there, else compares it with what is wanted; once.
     async fn ready(&self) -> Result<(), LogError> {
         let check = || async {
-            let found = topic::ensure(&self.inner.options, &self.inner.options.wanted, &self.inner.watch).await?;
+            let found = topic::ensure(&self.inner).await?;
             for difference in &found {
                 tracing::warn!(topic = self.topic(), "{difference}");
             }
@@ -175,9 +177,17 @@ impl Inner {
     }
 
     fn failed(&self, what: &str, error: rdkafka::error::KafkaError) -> LogError {
-        // What the client has to say of connections comes by way of its event queue.
-        let _ = self.asker.poll(Duration::ZERO);
+        self.listen();
         error::failed(&self.options, &self.watch, what, error)
+    }
+
+    /// What the client has to say of its connections comes by way of its event queue, some of it as no event at all.
+    fn listen(&self) {
+        for _ in 0..20 {
+            if self.asker.poll(Duration::from_millis(1)).is_none() && self.watch.complaint().is_some() {
+                break;
+            }
+        }
     }
 
     /// Stream and partitions as the brokers have them now.
@@ -334,7 +344,7 @@ impl Log for KafkaLog {
             return Ok(());
         }
         self.ready().await?;
-        let to = topic::ensure_side(&self.inner.options, topic::DEAD, &self.inner.watch).await?;
+        let to = topic::ensure_side(&self.inner, topic::DEAD).await?;
         let at = letters.iter().map(|letter| letter.appended_at).max().unwrap_or_default();
         self.produce(&to, producer::Outgoing::dead(self.topic(), letters, at)).await.map(drop)
     }

@@ -19,5 +19,5 @@ pub use embedded::{EmbeddedLog, EmbeddedRegistry};
 pub use kafka::{BrokerError, KafkaLog};
 pub use log::{Append, Bounds, Chunk, DeadLetter, Log, LogError, LogReader, Offsets, Range, Shape};
 pub use messages::{Message, Messages, MessagesBuilder};
-pub use spool::{Spool, SpoolState};
 pub use registry::{Level, Lookup, Registry, RegistryError, Version};
+pub use spool::{Spool, SpoolState};

@@ -51,7 +51,8 @@ impl Watch {
         let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         let tells = |code| matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL);
         // "All brokers are down" follows what brought them down, and says less.
-        if complaint.as_ref().is_none_or(|(was, _)| tells(code) || !tells(*was)) && code != RDKafkaErrorCode::AllBrokersDown
+        if complaint.as_ref().is_none_or(|(was, _)| tells(code) || !tells(*was))
+            && code != RDKafkaErrorCode::AllBrokersDown
         {
             *complaint = Some((code, reason.to_owned()));
         }

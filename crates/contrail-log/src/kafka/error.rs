@@ -59,7 +59,9 @@ pub(super) fn away(
         Some((RDKafkaErrorCode::Authentication, text)) => {
             refused(format!("user name or password is wrong ({})", plain(&text)), CREDENTIALS)
         }
-        Some((RDKafkaErrorCode::SSL, text)) => refused(tls(&text), TLS),
+        Some((code, text)) if code == RDKafkaErrorCode::SSL || text.contains("SSL alert") => {
+            refused(tls(options, &text), TLS)
+        }
         Some((_, text)) => {
             let what = format!("{what}: {brokers} did not answer ({})", plain(&text));
             LogError::Unavailable { what, source: source.into() }
@@ -76,7 +78,7 @@ pub(super) fn failed(options: &Options, watch: &Watch, what: &str, error: KafkaE
         BrokerError::Refused { brokers, reason, advice, for_now: false }.into()
     };
     let topic = options.topic.clone();
-    match error.rdkafka_error_code() {
+    match code(&error) {
         Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownTopicId) => {
             BrokerError::NoTopic { topic, brokers: options.brokers.clone() }.into()
         }
@@ -93,26 +95,49 @@ pub(super) fn failed(options: &Options, watch: &Watch, what: &str, error: KafkaE
             refused("user name or password is wrong".into(), CREDENTIALS)
         }
         Some(Code::PolicyViolation | Code::InvalidReplicationFactor | Code::InvalidConfig) => {
-            let what = format!("{what}: the brokers do not allow it ({error}). Change log.kafka.partitions, replication, min_insync or retention");
+            let what = format!(
+                "{what}: the brokers do not allow it ({error}). Change log.kafka.partitions, replication, min_insync or retention"
+            );
             BrokerError::Settings(what).into()
         }
         _ => away(options, watch, what, error),
     }
 }
 
-/// The interesting half of OpenSSL's words.
-fn tls(text: &str) -> String {
+/// The code of an error, where the crate keeps one to itself too.
+fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    }
+}
+
+/// The interesting half of OpenSSL's words. A broker that does not like our certificate says little of why, so the
+/// certificate itself is asked.
+fn tls(options: &Options, text: &str) -> String {
     let lower = text.to_lowercase();
-    let cause = if lower.contains("expired") {
-        "a certificate has expired"
-    } else if lower.contains("unknown ca") || lower.contains("verify failed") || lower.contains("unknown_ca") {
-        "a certificate is signed by somebody whom the other side does not trust"
-    } else if lower.contains("certificate required") || lower.contains("bad certificate") {
-        "the broker wants another certificate of ours"
+    let ours = options.security.cert.as_deref().and_then(expired);
+    let cause = if let Some(ours) = ours {
+        ours
+    } else if lower.contains("certificate has expired") || lower.contains("certificate expired") {
+        "the broker's certificate has expired".into()
+    } else if lower.contains("alert") {
+        "the broker does not accept our certificate, or wants one".into()
+    } else if lower.contains("verify failed") {
+        "the broker's certificate is signed by somebody whom log.kafka.ca does not trust".into()
     } else {
-        "the TLS handshake failed"
+        "the TLS handshake failed".into()
     };
     format!("{cause} ({})", plain(text))
+}
+
+/// Whether the certificate in this PEM file has expired.
+fn expired(path: &std::path::Path) -> Option<String> {
+    let bytes = std::fs::read(path).ok()?;
+    let (_, pem) = x509_parser::pem::parse_x509_pem(&bytes).ok()?;
+    let valid = pem.parse_x509().ok()?.validity().clone();
+    let late = valid.not_after < x509_parser::time::ASN1Time::now();
+    late.then(|| format!("our certificate {} has expired on {}", path.display(), valid.not_after))
 }
 
 /// librdkafka's sentence without the name of its thread and what it adds about retries.
@@ -131,6 +156,5 @@ mod tests {
         let text = "[thrd:sasl_ssl://127.0.0.1:1/bootstrap]: sasl_ssl://127.0.0.1:1/bootstrap: Authentication failed \
                     (after 312ms in state AUTH_REQ, 3 identical error(s) suppressed)";
         assert_eq!(plain(text), "sasl_ssl://127.0.0.1:1/bootstrap: Authentication failed");
-        assert!(tls("SSL handshake failed: ... certificate has expired ...").starts_with("a certificate has expired ("));
     }
 }

@@ -18,7 +18,7 @@ const PARTITION: i32 = 0;
 
 /// Stores a feed's position; the last one wins.
 pub(super) async fn put(log: &KafkaLog, feed: &str, position: &str, at: Micros) -> Result<(), LogError> {
-    let to = topic::ensure_side(&log.inner.options, topic::POSITIONS, &log.inner.watch).await?;
+    let to = topic::ensure_side(&log.inner, topic::POSITIONS).await?;
     let messages: Messages = [(Some(feed), Some(position))].into_iter().collect();
     log.produce(&to, producer::Outgoing { messages, at, headers: Vec::new() }).await.map(drop)
 }
@@ -31,7 +31,11 @@ pub(super) fn get(options: &Options, watch: &Arc<Watch>, feed: &str) -> Result<O
     let (start, end) = match consumer.fetch_watermarks(&name, PARTITION, options.timeout) {
         Ok(held) => held,
         Err(e) => match e.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopic) => return Ok(None),
+            Some(
+                RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::UnknownTopic,
+            ) => return Ok(None),
             _ => return Err(failed(e)),
         },
     };

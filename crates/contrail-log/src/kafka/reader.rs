@@ -222,6 +222,7 @@ fn hand_on(out: &mpsc::Sender<Result<Chunk, LogError>>, stream: &str, partition:
         return;
     }
     let Growing { first, messages, appended_at } = run;
-    let chunk = Chunk { stream: stream.into(), partition, first_offset: first, messages: messages.finish(), appended_at };
+    let chunk =
+        Chunk { stream: stream.into(), partition, first_offset: first, messages: messages.finish(), appended_at };
     let _ = out.blocking_send(Ok(chunk));
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::client::{self, Context, Watch};
-use super::{BrokerError, Options, describe, error};
+use super::client::{self, Context};
+use super::{BrokerError, Inner, Options, describe};
 use crate::LogError;
 
 /// What a topic of ours should be like.
@@ -45,79 +46,71 @@ impl fmt::Display for Difference {
 pub(super) const DEAD: &str = "-dlq";
 /// Ending of the topic that holds the feeds' positions.
 pub(super) const POSITIONS: &str = "-positions";
+/// In milliseconds: as long as the table keeps them.
+const NINETY_DAYS: &str = "7776000000";
 
 /// Makes the main topic, or says what differs.
-pub(super) async fn ensure(options: &Options, wanted: &Wanted, watch: &Arc<Watch>) -> Result<Vec<Difference>, LogError> {
-    let admin: AdminClient<Context> = client::client(&client::config(options)?, watch)?;
-    let name = &options.topic;
-    let described = blocking_describe(admin, options, watch, name).await;
-    let (admin, described) = described?;
-    match described {
-        Some(described) => compare(&admin, options, wanted, watch, &described).await,
-        None if !wanted.create => {
-            Err(BrokerError::NoTopic { topic: name.clone(), brokers: options.brokers.clone() }.into())
+pub(super) async fn ensure(inner: &Arc<Inner>) -> Result<Vec<Difference>, LogError> {
+    let Options { topic: name, wanted, brokers, .. } = &inner.options;
+    let Some(described) = look(inner, name).await? else {
+        if !wanted.create {
+            return Err(BrokerError::NoTopic { topic: name.clone(), brokers: brokers.clone() }.into());
         }
-        None => {
-            let retention = wanted.retention.map_or("-1".into(), |keep| keep.as_millis().to_string());
-            let min_insync = wanted.min_insync.to_string();
-            let mut topic = NewTopic::new(name, wanted.partitions, TopicReplication::Fixed(wanted.replication))
-                .set("cleanup.policy", "delete")
-                .set("retention.ms", &retention);
-            if wanted.min_insync > 0 {
-                topic = topic.set("min.insync.replicas", &min_insync);
-            }
-            create(&admin, options, watch, topic).await?;
-            tracing::info!(topic = name, partitions = wanted.partitions, "made the topic");
-            Ok(Vec::new())
+        let retention = wanted.retention.map_or("-1".into(), |keep| keep.as_millis().to_string());
+        let min_insync = wanted.min_insync.to_string();
+        let mut topic = NewTopic::new(name, wanted.partitions, TopicReplication::Fixed(wanted.replication))
+            .set("cleanup.policy", "delete")
+            .set("retention.ms", &retention);
+        if wanted.min_insync > 0 {
+            topic = topic.set("min.insync.replicas", &min_insync);
         }
-    }
+        create(inner, topic).await?;
+        tracing::info!(topic = name, partitions = wanted.partitions, "made the topic");
+        return Ok(Vec::new());
+    };
+    compare(inner, &described).await
 }
 
 /// Makes a topic beside the main one if it is not there; its name.
-pub(super) async fn ensure_side(options: &Options, ending: &str, watch: &Arc<Watch>) -> Result<String, LogError> {
-    let name = format!("{}{ending}", options.topic);
-    let admin: AdminClient<Context> = client::client(&client::config(options)?, watch)?;
-    let (admin, described) = blocking_describe(admin, options, watch, &name).await?;
-    if described.is_none() {
-        let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(options.wanted.replication));
+pub(super) async fn ensure_side(inner: &Arc<Inner>, ending: &str) -> Result<String, LogError> {
+    let name = format!("{}{ending}", inner.options.topic);
+    if look(inner, &name).await?.is_none() {
+        let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(inner.options.wanted.replication));
         let topic = match ending {
             POSITIONS => topic.set("cleanup.policy", "compact"),
-            _ => topic.set("cleanup.policy", "delete").set("retention.ms", "7776000000"),
+            _ => topic.set("cleanup.policy", "delete").set("retention.ms", NINETY_DAYS),
         };
-        create(&admin, options, watch, topic).await?;
+        create(inner, topic).await?;
     }
     Ok(name)
 }
 
-type Admin = AdminClient<Context>;
-
 /// The topic, or that there is none.
-async fn blocking_describe(
-    admin: Admin,
-    options: &Options,
-    watch: &Arc<Watch>,
-    name: &str,
-) -> Result<(Admin, Option<describe::Described>), LogError> {
-    let (asked, timeout) = (name.to_owned(), options.timeout);
+async fn look(inner: &Arc<Inner>, name: &str) -> Result<Option<describe::Described>, LogError> {
+    let (asked, name) = (inner.clone(), name.to_owned());
     let answer = tokio::task::spawn_blocking(move || {
-        let described = describe::topic(admin.inner(), &asked, timeout);
-        (admin, described)
+        match describe::topic(asked.asker.client(), &name, asked.options.timeout) {
+            Ok(described) => Ok(Some(described)),
+            Err(e) if e.rdkafka_error_code().is_some_and(unknown) => Ok(None),
+            Err(e) => Err(asked.failed("describing the topic", e)),
+        }
     });
-    let (admin, described) = answer.await.map_err(|e| error::away(options, watch, "describing the topic", e))?;
-    match described {
-        Ok(described) => Ok((admin, Some(described))),
-        Err(e) if e.rdkafka_error_code().is_some_and(unknown) => Ok((admin, None)),
-        Err(e) => Err(error::failed(options, watch, "describing the topic", e)),
-    }
+    answer.await.map_err(|e| inner.away("describing the topic", e))?
 }
 
 fn unknown(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)
 }
 
-async fn create(admin: &Admin, options: &Options, watch: &Watch, topic: NewTopic<'_>) -> Result<(), LogError> {
-    let how = AdminOptions::new().request_timeout(Some(options.timeout)).operation_timeout(Some(options.timeout));
-    let failed = |e| error::failed(options, watch, "creating the topic", e);
+fn admin(inner: &Inner) -> Result<AdminClient<Context>, LogError> {
+    client::client(&client::config(&inner.options)?, &inner.watch)
+}
+
+async fn create(inner: &Inner, topic: NewTopic<'_>) -> Result<(), LogError> {
+    let timeout = Some(inner.options.timeout);
+    let how = AdminOptions::new().request_timeout(timeout).operation_timeout(timeout);
+    let failed = |e| inner.failed("creating the topic", e);
+    let admin = admin(inner)?;
     let made = admin.create_topics([&topic], &how).await.map_err(failed)?;
     for outcome in made {
         match outcome {
@@ -128,19 +121,12 @@ async fn create(admin: &Admin, options: &Options, watch: &Watch, topic: NewTopic
     Ok(())
 }
 
-async fn compare(
-    admin: &Admin,
-    options: &Options,
-    wanted: &Wanted,
-    watch: &Watch,
-    described: &describe::Described,
-) -> Result<Vec<Difference>, LogError> {
+async fn compare(inner: &Inner, described: &describe::Described) -> Result<Vec<Difference>, LogError> {
+    let options = &inner.options;
     let how = AdminOptions::new().request_timeout(Some(options.timeout));
     let asked = [ResourceSpecifier::Topic(&options.topic)];
-    let found = match admin.describe_configs(&asked, &how).await {
-        Ok(found) => found,
-        Err(e) => return Err(error::failed(options, watch, "reading the topic's settings", e)),
-    };
+    let found = admin(inner)?.describe_configs(&asked, &how).await;
+    let found = found.map_err(|e| inner.failed("reading the topic's settings", e))?;
     let config = match found.into_iter().next() {
         Some(Ok(config)) => Some(config),
         // Without the right to read settings there is nothing to compare.
@@ -155,7 +141,7 @@ async fn compare(
         );
         return Err(BrokerError::Settings(what).into());
     }
-    Ok(differences(wanted, described, config.as_ref()))
+    Ok(differences(&options.wanted, described, config.as_ref()))
 }
 
 fn setting(config: &ConfigResource, name: &str) -> Option<String> {
