@@ -127,9 +127,9 @@ fn found<T>(read: Result<T, String>) -> Option<T> {
     match read {
         Ok(found) => Some(found),
         Err(missing) => {
-            let line = format!("SKIPPED (no {missing}: run make services)");
-            assert!(!std::env::var("CI").is_ok_and(|ci| ci == "true"), "{line}");
-            println!("{line}");
+            let reason = format!("no {missing}: run make services");
+            assert!(!std::env::var("CI").is_ok_and(|ci| ci == "true"), "{reason}");
+            println!("SKIPPED ({reason})");
             None
         }
     }
