@@ -95,7 +95,7 @@ def maven_jars(artifacts: list[str], folder: Path) -> None:
         "<groupId>contrail</groupId><artifactId>services</artifactId><version>1</version>"
         f"<dependencies>{wanted}</dependencies></project>\n"
     )
-    maven(["copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"], pom)
+    maven(["copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder.resolve()}"], pom)
 
 
 def maven_file(artifact: str, folder: Path) -> Path:
