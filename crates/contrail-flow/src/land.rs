@@ -6,6 +6,8 @@
 
 mod batch;
 mod commit;
+mod id;
+mod shard;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,16 +16,20 @@ use std::time::Duration;
 use contrail_kit::class::chain;
 use contrail_kit::crash::Crashed;
 use contrail_kit::{Class, Classified, Clock, crash};
-use contrail_lake::{CommitFailed, LakeError, LakeTable};
-use contrail_log::{CodecError, Log, LogError, LogReader, Registry};
+use contrail_lake::{Change, CommitFailed, FenceFailure, LakeError, LakeTable};
+use contrail_log::{Chunk, CodecError, Log, LogError, LogReader, Registry, Shape};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::pulse::Pulse;
 use crate::rules::Offsets;
-use crate::rules::landing::{self, BadStart, Refused, Start};
+use crate::rules::landing::{self, Refused};
+use crate::rules::starting::{self, BadStart, Start, Started};
 use batch::{Batch, Work, Workshop};
+
+pub use id::{LanderId, WRITER};
+pub use shard::{BadShard, Shard};
 
 /// When gathered messages are committed: whichever comes first.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +41,17 @@ pub struct CommitPolicy {
     pub bytes: usize,
 }
 
+/// What becomes of a message that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeadLetterPolicy {
+    /// It goes to the table of dead letters, and landing goes on.
+    #[default]
+    DeadLetter,
+    /// Landing stops before it.
+    Stop,
+}
+
 /// What the land role works with.
 #[derive(Clone)]
 pub struct Land {
@@ -43,6 +60,9 @@ pub struct Land {
     pub raw: LakeTable,
     pub dead: LakeTable,
     pub policy: CommitPolicy,
+    pub dead_letters: DeadLetterPolicy,
+    pub shard: Shard,
+    pub id: LanderId,
     pub accept_gap: bool,
     pub new_stream: bool,
     pub clock: Clock,
@@ -65,8 +85,20 @@ pub enum LandError {
     Commit(#[from] CommitFailed),
     #[error("a batch was dropped: {0}. Landing starts again from the table")]
     Overtaken(String),
+    #[error(
+        "another lander that was started later, {by}, lands these partitions: this one stops. Run one lander a shard, each \
+         with its own land.shard"
+    )]
+    Superseded { by: String },
+    #[error("the topic has partitions that it had not when landing began: landing starts again with all of them")]
+    Repartitioned,
     #[error("landing stopped: {0}")]
     Refused(#[from] Refused),
+    #[error(
+        "offset {offset} of partition {partition} cannot be read ({reason}), and land.dead_letters is stop. Correct the \
+         producer or the registry, or set land.dead_letters = \"dead-letter\" to go on"
+    )]
+    Unreadable { partition: i32, offset: i64, reason: String },
     #[error(
         "offset {offset} of partition {partition} was read by an earlier version, but this one cannot read it ({reason}). \
          Run the earlier version until it has landed the rest"
@@ -88,13 +120,13 @@ impl LandError {
 impl Classified for LandError {
     fn class(&self) -> Class {
         match self {
-            Self::Start(_) | Self::Refused(_) => Class::USER,
-            Self::Contradiction { .. } => Class::USER,
+            Self::Start(_) | Self::Refused(_) | Self::Superseded { .. } => Class::USER,
+            Self::Contradiction { .. } | Self::Unreadable { .. } => Class::USER,
             Self::Log(e) => e.class(),
             Self::Codec(e) => e.class(),
             Self::Lake(e) => e.class(),
             Self::Commit(e) => e.class(),
-            Self::Overtaken(_) => Class::EXTERNAL,
+            Self::Overtaken(_) | Self::Repartitioned => Class::EXTERNAL,
             Self::Panicked(_) | Self::Crashed(_) => Class::INTERNAL,
         }
     }
@@ -105,13 +137,14 @@ const ENCODERS: usize = 2;
 
 /// Lands until `stop`; what has been read by then is committed first.
 pub async fn run(land: Land, stop: CancellationToken) -> Result<(), LandError> {
-    let (stream, from) = begin(&land).await?;
-    let settled = Settled::load(&land, &stream, &from).await?;
-    let reader = land.log.reader(from).await?;
-    let workshop = Arc::new(Workshop::new(&land, stream.clone(), settled));
+    let begun = begin(&land).await?;
+    let settled = Settled::load(&land, &begun.stream, &begun.from).await?;
+    let reader = land.log.reader(begun.from.clone()).await?;
+    let workshop = Arc::new(Workshop::new(&land, settled));
     let (tx, mut rx) = mpsc::channel(ENCODERS - 1);
-    let gatherer = tokio::spawn(gather(land.clone(), workshop.clone(), reader, tx, stop));
-    let mut committer = commit::Committer::new(&land, &workshop);
+    let source = Gatherer { land: land.clone(), reader, stream: begun.stream.clone(), next: begun.from.clone() };
+    let gatherer = tokio::spawn(source.gather(workshop.clone(), tx, stop));
+    let mut committer = commit::Committer::new(&land, begun, workshop.settled().clone());
     let outcome = async {
         while let Some(first) = rx.recv().await {
             let mut ready: Vec<Work> = vec![flatten(first.await)?];
@@ -138,21 +171,38 @@ fn flatten(work: Result<Result<Work, LandError>, tokio::task::JoinError>) -> Res
     work?
 }
 
-/// Where landing goes on, by the table; says so.
-async fn begin(land: &Land) -> Result<(String, Offsets), LandError> {
+/// Where a lander stands when it begins.
+struct Begun {
+    /// The log's own name, and the one under which its offsets count in the tables.
+    log: Shape,
+    stream: String,
+    from: Offsets,
+}
+
+/// Where landing goes on, by the table; says so. A misfit that was accepted is recorded first.
+async fn begin(land: &Land) -> Result<Begun, LandError> {
     let bounds = land.log.bounds().await?;
+    let log = Shape { stream: bounds.stream.clone(), partitions: bounds.partitions.keys().copied().collect() };
+    let mut held = bounds.partitions.clone();
+    held.retain(|partition, _| land.shard.takes(*partition));
+    if held.is_empty() {
+        let (shard, partitions) = (land.shard, log.partitions.len());
+        tracing::warn!(%shard, partitions, "this shard has no partition of the topic: nothing will land here");
+    }
     let version = land.raw.load().await?;
-    let key = landing::key(&bounds.stream);
-    let from = landing::start(&Start {
-        stream: &bounds.stream,
-        log: &bounds.partitions,
+    let name = landing::name_of(version.properties(), &log.stream);
+    let asked = Start {
+        stream: &log.stream,
+        log: &held,
         properties: version.properties(),
-        recorded: version.recorded(&key),
+        recorded: version.recorded(&landing::key(&name)),
         accept_gap: land.accept_gap,
         new_stream: land.new_stream,
-    })?;
-    for (partition, at) in &from {
-        let behind = bounds.partitions.get(partition).map_or(0, |held| held.end - at);
+    };
+    let started = starting::start(&asked, land.clock.now())?;
+    record(land, &version, starting::record(&asked, &started)?, &started).await?;
+    for (partition, at) in &started.from {
+        let behind = held.get(partition).map_or(0, |held| held.end - at);
         let text = format!("partition {partition} at offset {at}, {behind} messages behind the log's end");
         tracing::info!(partition, offset = at, behind, "landing resumes from what the table says");
         land.pulse.with(|beats| {
@@ -161,8 +211,36 @@ async fn begin(land: &Land) -> Result<(String, Offsets), LandError> {
         });
     }
     // The log may have missed the word of our last commit.
-    land.log.landed(&landing::offsets(version.properties(), &bounds.stream)?).await?;
-    Ok((bounds.stream, from))
+    let mut landed = landing::offsets(version.properties(), &started.stream)?;
+    landed.retain(|partition, at| bounds.partitions.get(partition).is_some_and(|held| *at <= held.end));
+    land.log.landed(&landed).await?;
+    Ok(Begun { log, stream: started.stream, from: started.from })
+}
+
+/// Puts what was accepted into the table, unless it has moved on since it was looked at.
+async fn record(
+    land: &Land,
+    seen: &contrail_lake::Version,
+    properties: Vec<(String, String)>,
+    started: &Started,
+) -> Result<(), LandError> {
+    if properties.is_empty() {
+        return Ok(());
+    }
+    for accepted in &started.accepted {
+        tracing::warn!(flag = accepted.flag, reason = accepted.reason, "accepted, and recorded in the table");
+    }
+    let seen = seen.sequence_number();
+    let unmoved = move |version: &contrail_lake::Version| match version.sequence_number() == seen {
+        true => Ok(()),
+        false => Err(FenceFailure::Stale("another lander has landed in the meantime".into())),
+    };
+    let change = Change::properties().set(properties).summary(WRITER, land.id.to_string());
+    match land.raw.commit(change, unmoved).await {
+        Ok(_) => Ok(()),
+        Err(CommitFailed::Stale { reason, .. }) => Err(LandError::Overtaken(reason)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What dead letters say about offsets that have not landed as rows yet.
@@ -194,74 +272,83 @@ impl Settled {
     }
 }
 
-/// Reads the log, cuts it into batches by the policy, hands each to a blocking thread.
-async fn gather(
+/// Reads the log and cuts it into batches by the policy.
+struct Gatherer {
     land: Land,
-    workshop: Arc<Workshop>,
-    mut reader: Box<dyn LogReader>,
-    out: mpsc::Sender<Handle>,
-    stop: CancellationToken,
-) -> Result<(), LandError> {
-    let mut due = Instant::now();
-    loop {
-        let batch = tokio::select! {
-            batch = next_batch(&land, reader.as_mut(), due, &stop) => batch?,
-            // Nobody commits any more: what has been read lands after the next start, whether or not more comes.
-            () = out.closed() => break,
-        };
-        let Some(batch) = batch else { break };
-        due = Instant::now() + land.policy.interval;
-        crash::point("land.read")?;
-        let workshop = workshop.clone();
-        let handle = tokio::spawn(async move { workshop.work(batch).await });
-        if out.send(handle).await.is_err() {
-            break;
+    reader: Box<dyn LogReader>,
+    /// The name under which offsets count.
+    stream: String,
+    /// Where each partition goes on: what is read may begin later where offsets have no message.
+    next: Offsets,
+}
+
+impl Gatherer {
+    /// Hands each batch to a task of its own, in order.
+    async fn gather(
+        mut self,
+        workshop: Arc<Workshop>,
+        out: mpsc::Sender<Handle>,
+        stop: CancellationToken,
+    ) -> Result<(), LandError> {
+        let mut due = Instant::now();
+        loop {
+            let batch = tokio::select! {
+                batch = self.next_batch(due, &stop) => batch?,
+                // Nobody commits any more: what has been read lands after the next start, whether or not more comes.
+                () = out.closed() => break,
+            };
+            let Some(batch) = batch else { break };
+            due = Instant::now() + self.land.policy.interval;
+            crash::point("land.read")?;
+            let workshop = workshop.clone();
+            let handle = tokio::spawn(async move { workshop.work(batch).await });
+            if out.send(handle).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next batch; `None` after `stop`.
+    async fn next_batch(&mut self, due: Instant, stop: &CancellationToken) -> Result<Option<Batch>, LandError> {
+        let policy = self.land.policy;
+        let mut batch = Batch::default();
+        loop {
+            let wait = match batch.rows() {
+                0 => LOOK,
+                _ => due.saturating_duration_since(Instant::now()).min(LOOK),
+            };
+            let room = policy.rows.saturating_sub(batch.rows()).max(1);
+            let next = tokio::select! {
+                biased;
+                next = self.reader.next(room, wait) => next,
+                () = stop.cancelled() => Ok(None),
+            };
+            let chunk = match next {
+                Err(error) if error.class().retry => {
+                    tracing::warn!(error = chain(&error), "the log cannot be read just now");
+                    tokio::time::sleep(LOOK).await;
+                    None
+                }
+                // The log lets go only of what has landed: another lander has taken over.
+                Err(LogError::StartsLater { stream, .. }) => return Err(LandError::by_another(&stream)),
+                other => other?,
+            };
+            let came = chunk.is_some();
+            if let Some(chunk) = chunk {
+                batch.extend(Chunk { stream: self.stream.clone(), ..chunk }, &mut self.next);
+            }
+            let full = batch.rows() >= policy.rows || batch.bytes() >= policy.bytes;
+            let done = full || (!came && Instant::now() >= due) || stop.is_cancelled();
+            if batch.rows() > 0 && done {
+                return Ok(Some(batch));
+            }
+            if stop.is_cancelled() {
+                return Ok(None);
+            }
         }
     }
-    Ok(())
 }
 
 /// How long one look into the log may wait before stop is asked for again.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// The next batch; `None` after `stop`.
-async fn next_batch(
-    land: &Land,
-    reader: &mut dyn LogReader,
-    due: Instant,
-    stop: &CancellationToken,
-) -> Result<Option<Batch>, LandError> {
-    let mut batch = Batch::default();
-    loop {
-        let wait = match batch.rows() {
-            0 => LOOK,
-            _ => due.saturating_duration_since(Instant::now()).min(LOOK),
-        };
-        let room = land.policy.rows.saturating_sub(batch.rows()).max(1);
-        let next = tokio::select! {
-            biased;
-            next = reader.next(room, wait) => next,
-            () = stop.cancelled() => Ok(None),
-        };
-        let chunk = match next {
-            Err(error) if error.class().retry => {
-                tracing::warn!(error = chain(&error), "the log cannot be read just now");
-                tokio::time::sleep(LOOK).await;
-                None
-            }
-            // The log lets go only of what has landed: another lander has taken over.
-            Err(LogError::StartsLater { stream, .. }) => return Err(LandError::by_another(&stream)),
-            other => other?,
-        };
-        let came = chunk.is_some();
-        batch.extend(chunk);
-        let full = batch.rows() >= land.policy.rows || batch.bytes() >= land.policy.bytes;
-        let done = full || (!came && Instant::now() >= due) || stop.is_cancelled();
-        if batch.rows() > 0 && done {
-            return Ok(Some(batch));
-        }
-        if stop.is_cancelled() {
-            return Ok(None);
-        }
-    }
-}

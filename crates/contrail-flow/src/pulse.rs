@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use contrail_source::FeedHealth;
 use contrail_types::Micros;
@@ -24,6 +25,8 @@ pub struct FeedPulse {
     pub health: watch::Receiver<FeedHealth>,
     /// Why nothing is fetched although it would be time, such as a full log.
     pub held_up: Option<String>,
+    /// Fetches that were due while it was held up.
+    pub missed: u64,
 }
 
 /// What the lander has done since the process started.
@@ -73,12 +76,26 @@ impl Pulse {
         change(&mut self.0.lock().unwrap())
     }
 
-    /// Says what holds a feed's answers up, or that nothing does any more.
-    pub fn held_up(&self, feed: &str, why: Option<String>) {
+    /// Says what holds a feed's answers up.
+    pub fn held_up(&self, feed: &str, why: String) {
         self.with(|beats| {
             if let Some(feed) = beats.feeds.get_mut(feed) {
-                feed.held_up = why;
+                feed.held_up = Some(why);
             }
+        });
+    }
+
+    /// Says that a feed's answer was taken after `wait`; what was not fetched meanwhile is counted.
+    pub fn taken(&self, name: &str, wait: Duration) {
+        self.with(|beats| {
+            let Some(feed) = beats.feeds.get_mut(name) else { return };
+            if feed.held_up.take().is_none() {
+                return;
+            }
+            let interval = feed.health.borrow().interval.unwrap_or(wait).max(Duration::from_millis(1));
+            let missed = (wait.as_secs_f64() / interval.as_secs_f64()) as u64;
+            feed.missed += missed;
+            tracing::warn!(feed = name, missed, waited = ?wait, "answers are taken again; fetches were missed meanwhile");
         });
     }
 

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use contrail_kit::class::chain;
 use contrail_kit::{Backoff, Class, Classified};
-use contrail_log::codec::{SUBJECT, rejected};
-use contrail_log::{Append, CodecError, Encoder, Log, LogError, Messages, Registry};
+use contrail_log::codec::rejected;
+use contrail_log::{Append, CodecError, Encoder, Log, LogError, Messages, Range, Registry, Spool};
 use contrail_source::feed::OpenError;
 use contrail_source::ledger::Fetch;
 use contrail_source::{Answer, Context, Feed, FeedConfig, FetchError};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::ledger::{FetchLine, Ledger};
@@ -22,8 +23,13 @@ use crate::pulse::{FeedPulse, Pulse};
 /// What the source role works with.
 #[derive(Clone)]
 pub struct Source {
+    /// Where answers are appended: the log, or the spool before it.
     pub log: Arc<dyn Log>,
+    /// What empties the spool, where there is one.
+    pub spool: Option<Arc<Spool>>,
     pub registry: Arc<dyn Registry>,
+    /// The registry's subject of our messages.
+    pub subject: String,
     pub feeds: BTreeMap<String, FeedConfig>,
     pub context: Context,
     pub ledger: Ledger,
@@ -56,6 +62,10 @@ impl Classified for SourceError {
 /// Runs all enabled feeds until `stop`. An answer that is being appended is appended to the end.
 pub async fn run(source: Source, stop: CancellationToken) -> Result<(), SourceError> {
     let mut tasks = JoinSet::new();
+    if let Some(spool) = source.spool.clone() {
+        let stop = stop.clone();
+        tasks.spawn(async move { Ok(spool.drain(stop).await?) });
+    }
     for (name, config) in source.feeds.iter().filter(|(_, config)| config.enabled()) {
         let position = source.log.position(name).await?;
         if let Some(position) = &position {
@@ -77,7 +87,7 @@ pub async fn run(source: Source, stop: CancellationToken) -> Result<(), SourceEr
 /// Fetches from one feed and appends, in order, until it ends or `stop`.
 async fn follow(source: Source, mut feed: Box<dyn Feed>, stop: CancellationToken) -> Result<(), SourceError> {
     let name = feed.name().to_owned();
-    source.pulse.with(|beats| beats.feeds.insert(name.clone(), FeedPulse { health: feed.watch(), held_up: None }));
+    source.pulse.with(|beats| beats.feeds.insert(name.clone(), FeedPulse { health: feed.watch(), held_up: None, missed: 0 }));
     let mut writer = Writer::new(&source).await?;
     loop {
         let next = tokio::select! {
@@ -126,16 +136,19 @@ pub struct Writer {
     log: Arc<dyn Log>,
     encoder: Option<Encoder>,
     registry: Arc<dyn Registry>,
+    subject: String,
     pulse: Pulse,
 }
 
+/// An acknowledgement that takes longer holds the feed up; a stop waits for it as long.
+const LATE: Duration = Duration::from_secs(3);
 const HELD_UP: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
 
 impl Writer {
     pub async fn new(source: &Source) -> Result<Self, SourceError> {
-        let encoder = Some(Encoder::new(source.registry.as_ref(), SUBJECT).await?);
+        let encoder = Some(Encoder::new(source.registry.as_ref(), &source.subject).await?);
         let (log, registry, pulse) = (source.log.clone(), source.registry.clone(), source.pulse.clone());
-        Ok(Self { log, encoder, registry, pulse })
+        Ok(Self { log, encoder, registry, subject: source.subject.clone(), pulse })
     }
 
     /// Appends an answer with its position; returns when it is durable, or unappended after `stop`.
@@ -162,19 +175,19 @@ impl Writer {
 
     /// Appends, waiting out whatever may pass (a full log, a full disk). Whether it was appended before `stop`.
     async fn put(&self, feed: &str, append: Append, stop: &CancellationToken) -> Result<bool, SourceError> {
+        let began = Instant::now();
         for attempt in 1.. {
-            match self.log.append(append.clone()).await {
-                Ok(_) => {
-                    if attempt > 1 {
-                        self.pulse.held_up(feed, None);
-                    }
+            match self.acknowledged(feed, append.clone(), stop).await {
+                None => return Ok(false),
+                Some(Ok(_)) => {
+                    self.pulse.taken(feed, began.elapsed());
                     return Ok(true);
                 }
-                Err(error) if error.class().retry => {
+                Some(Err(error)) if error.class().retry => {
                     tracing::warn!(feed, error = chain(&error), attempt, "the log does not take an answer");
-                    self.pulse.held_up(feed, Some(chain(&error)));
+                    self.pulse.held_up(feed, chain(&error));
                 }
-                Err(error) => return Err(error.into()),
+                Some(Err(error)) => return Err(error.into()),
             }
             tokio::select! {
                 () = tokio::time::sleep(HELD_UP.wait_spread(attempt)) => {}
@@ -184,11 +197,32 @@ impl Writer {
         Ok(false)
     }
 
+    /// One attempt; `None` if it did not end soon after `stop`.
+    async fn acknowledged(
+        &self,
+        feed: &str,
+        append: Append,
+        stop: &CancellationToken,
+    ) -> Option<Result<Vec<Range>, LogError>> {
+        let append = self.log.append(append);
+        tokio::pin!(append);
+        let late = async {
+            tokio::time::sleep(LATE).await;
+            self.pulse.held_up(feed, "the log has not acknowledged an answer yet".into());
+            stop.cancelled().await;
+            tokio::time::sleep(LATE).await;
+        };
+        tokio::select! {
+            outcome = &mut append => Some(outcome),
+            () = late => None,
+        }
+    }
+
     /// Off the async threads: 12,000 states are milliseconds of work.
     async fn encode(&mut self, answer: Answer) -> Result<Messages, SourceError> {
         let mut encoder = match self.encoder.take() {
             Some(encoder) => encoder,
-            None => Encoder::new(self.registry.as_ref(), SUBJECT).await?,
+            None => Encoder::new(self.registry.as_ref(), &self.subject).await?,
         };
         let (encoder, messages) = tokio::task::spawn_blocking(move || {
             let messages = messages(&mut encoder, &answer);

@@ -14,7 +14,7 @@ use contrail_types::time::{HOUR, hour_of};
 use indicatif::ProgressBar;
 use tokio::sync::watch;
 
-use crate::cli::Build;
+use crate::cli::{Build, Role};
 use crate::client::Node;
 use crate::config::Config;
 use crate::exit::Usage;
@@ -48,7 +48,7 @@ pub async fn run(config: Config, asked: Build, json: bool) -> Result<()> {
 
 async fn build_here(config: Config, order: &Order) -> Result<u64> {
     let folder = DataDir::open(&config.data_dir)?;
-    let line = Line::open(Arc::new(config), &folder).await?;
+    let line = Line::open(Arc::new(config), &folder, &[Role::Build]).await?;
     let mut builder = Builder::open(builder_parts(&line, &folder, watch::channel(0).1)).await?;
     Ok(builder.rebuild(order).await?)
 }

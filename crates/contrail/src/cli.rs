@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use contrail_flow::land::Shard;
 
 /// The live sky as a lakehouse that you own: OpenSky -> log -> Iceberg -> DuckDB -> map and SQL.
 #[derive(Debug, Parser)]
@@ -91,6 +92,9 @@ pub struct Landing {
     /// Takes the log as a new one although the table was filled from another; recorded in the table
     #[arg(long)]
     pub new_stream: bool,
+    /// Lands only every Nth partition, from number I on; as land.shard
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 }
 
 /// A part of the line, in flow order.

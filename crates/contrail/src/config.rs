@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use contrail_flow::land::{DeadLetterPolicy, Shard};
 use contrail_kit::{Class, Classified, Secret};
 use contrail_source::FeedConfig;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,7 @@ pub struct Config {
 #[serde(rename_all = "lowercase")]
 pub enum LogKind {
     Embedded,
+    Kafka,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,6 +63,42 @@ pub struct Log {
     pub topic: String,
     #[serde(with = "humantime_serde")]
     pub retention: Duration,
+    pub limit_bytes: Bytes,
+    pub kafka: Kafka,
+    pub spool: Spool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kafka {
+    pub brokers: String,
+    pub group: String,
+    pub create: bool,
+    pub partitions: i32,
+    pub replication: i32,
+    pub min_insync: i32,
+    #[serde(with = "humantime_serde")]
+    pub retention: Duration,
+    pub tls: bool,
+    pub mechanism: Option<String>,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    pub ca: Option<PathBuf>,
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub key_password: Option<Secret>,
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    #[serde(with = "humantime_serde")]
+    pub delivery_timeout: Duration,
+    /// Keys of librdkafka.
+    pub client: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spool {
+    pub enabled: bool,
     pub limit_bytes: Bytes,
 }
 
@@ -87,6 +125,8 @@ pub struct Catalog {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Land {
+    pub shard: Shard,
+    pub dead_letters: DeadLetterPolicy,
     pub commit: Commit,
 }
 
@@ -215,7 +255,10 @@ impl Config {
             ("land.commit.rows".into(), least(self.land.commit.rows as u64, 1)),
             ("land.commit.bytes".into(), least(self.land.commit.bytes.get(), 1 << 20)),
             ("log.limit_bytes".into(), least(self.log.limit_bytes.get(), 16 << 20)),
-            ("log.topic".into(), self.log.topic.is_empty().then(|| "must not be empty".into())),
+            ("log.topic".into(), topic_fault(&self.log.topic)),
+            ("log.kafka.partitions".into(), least(self.log.kafka.partitions.max(0) as u64, 1)),
+            ("log.kafka.timeout".into(), zero(self.log.kafka.timeout)),
+            ("log.spool.limit_bytes".into(), least(self.log.spool.limit_bytes.get(), 16 << 20)),
             ("build.publish_interval".into(), zero(self.build.publish_interval)),
             ("engine.memory".into(), least(self.engine.memory.get(), 64 << 20)),
             ("engine.threads".into(), least(self.engine.threads.into(), 1)),
@@ -265,6 +308,13 @@ fn feed_faults(name: &str, feed: &FeedConfig) -> Vec<(String, Option<String>)> {
         FeedConfig::Demo(_) => {}
     }
     faults
+}
+
+/// Kafka's own rule.
+fn topic_fault(topic: &str) -> Option<String> {
+    let odd = |c: char| !(c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c));
+    let bad = topic.is_empty() || topic.len() > 200 || topic.contains(odd) || [".", ".."].contains(&topic);
+    bad.then(|| "a topic's name has letters, digits, '.', '_' and '-' only, at most 200".into())
 }
 
 fn is_web(url: &str) -> bool {

@@ -1,4 +1,4 @@
-//! The parts of the line, opened on one data folder: log, lake, engine, ledger. Roles are started on them.
+//! The parts of the line, opened on one data folder: stream, lake, engine, ledger. Roles are started on them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,11 +11,12 @@ use contrail_flow::ledger::Ledger;
 use contrail_flow::pulse::Pulse;
 use contrail_kit::Clock;
 use contrail_lake::{Lake, LakeOptions, LakeTable, SqliteCatalog};
-use contrail_log::{EmbeddedLog, Log, Registry, embedded};
 use contrail_model::engine::EngineOptions;
 use contrail_model::{Engine, Kind, Project};
 
+use crate::cli::Role;
 use crate::config::Config;
+use crate::stream::Stream;
 
 /// The namespace of all tables.
 pub const NAMESPACE: &str = "aviation";
@@ -83,8 +84,7 @@ impl House {
 #[derive(Clone)]
 pub struct Line {
     pub house: House,
-    pub log: Arc<dyn Log>,
-    pub registry: Arc<dyn Registry>,
+    pub stream: Stream,
     pub engine: Engine,
     pub ledger: Ledger,
     pub pulse: Pulse,
@@ -93,19 +93,16 @@ pub struct Line {
 }
 
 impl Line {
-    pub async fn open(config: Arc<Config>, folder: &DataDir) -> Result<Self> {
+    /// Opens what these roles work with; DuckDB's file where one of them has a use for it.
+    pub async fn open(config: Arc<Config>, folder: &DataDir, roles: &[Role]) -> Result<Self> {
         let house = House::open(config.clone(), folder.path()).await?;
-        let options = embedded::Options {
-            keep: config.log.retention,
-            limit: config.log.limit_bytes.get(),
-            clock: house.clock.clone(),
-            ..embedded::Options::default()
+        let stream = Stream::open(&config, |name| folder.file(name), roles.contains(&Role::Source)).await?;
+        let engine = match roles.iter().any(|role| matches!(role, Role::Build | Role::Serve)) {
+            true => Engine::open(&folder.file("analytics.duckdb"), house.project.clone(), &house.engine_options())?,
+            false => house.engine()?,
         };
-        let log = EmbeddedLog::open(folder.file("log.db"), options).await?;
-        let registry: Arc<dyn Registry> = Arc::new(log.registry());
-        let engine = Engine::open(&folder.file("analytics.duckdb"), house.project.clone(), &house.engine_options())?;
         let ledger = Ledger::open(&folder.file("runs.db"))?;
         let (pulse, orders) = (Pulse::default(), Orders::default());
-        Ok(Self { house, log: Arc::new(log), registry, engine, ledger, pulse, orders })
+        Ok(Self { house, stream, engine, ledger, pulse, orders })
     }
 }

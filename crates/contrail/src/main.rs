@@ -15,6 +15,7 @@ mod show;
 mod signals;
 mod sky;
 mod sql;
+mod stream;
 mod tables;
 mod tail;
 mod telemetry;

@@ -45,17 +45,17 @@ impl Classified for TailError {
 
 /// Folds the log's tail into `live` until `stop`.
 pub async fn follow(line: Line, live: LiveSky, stop: CancellationToken) -> Result<(), TailError> {
-    let from = line.log.offsets_at(line.house.clock.now() - BACK).await?;
-    let ends = line.log.bounds().await?.ends();
-    let mut reader = line.log.reader(from).await?;
-    let mut decoder = Decoder::new(line.registry.clone());
+    let from = line.stream.log.offsets_at(line.house.clock.now() - BACK).await?;
+    let ends = line.stream.log.bounds().await?.ends();
+    let mut reader = line.stream.log.reader(from).await?;
+    let mut decoder = Decoder::new(line.stream.registry.clone());
     while !stop.is_cancelled() {
         decoder = match next(&line, &live, reader.as_mut(), decoder, &ends).await {
             Ok(decoder) => decoder,
             Err(error) if error.class().retry && !matches!(error, TailError::Log(LogError::StartsLater { .. })) => {
                 tracing::warn!(error = chain(&error), "the live map cannot read the log just now");
                 tokio::time::sleep(WAIT).await;
-                Decoder::new(line.registry.clone())
+                Decoder::new(line.stream.registry.clone())
             }
             Err(error) => return Err(error),
         };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use contrail_flow::build::{self, Build};
 use contrail_flow::data_dir::{DataDir, NodeAddress};
-use contrail_flow::land::{self, CommitPolicy, Land};
+use contrail_flow::land::{self, CommitPolicy, Land, LanderId};
 use contrail_flow::source::{self, Source};
 use contrail_kit::class::BoxError;
 use contrail_kit::supervise::Supervisor;
@@ -44,7 +44,7 @@ pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> 
         false => None,
     };
     let folder = DataDir::open(&config.data_dir)?;
-    let line = Line::open(Arc::new(config), &folder).await?;
+    let line = Line::open(Arc::new(config), &folder, roles).await?;
     let mut supervisor = Supervisor::new(line.house.clock.clone());
     let (landed, landed_seen) = watch::channel(0);
     for role in roles {
@@ -107,8 +107,10 @@ fn token(config: &Config, address: SocketAddr) -> Option<Secret> {
 
 fn start_source(supervisor: &mut Supervisor, line: &Line) {
     let source = Source {
-        log: line.log.clone(),
-        registry: line.registry.clone(),
+        log: line.stream.entry(),
+        spool: line.stream.spool.as_ref().map(|here| here.spool.clone()),
+        registry: line.stream.registry.clone(),
+        subject: line.stream.subject.clone(),
         feeds: line.house.config.feed.clone(),
         context: FeedContext::new(line.house.clock.clone()),
         ledger: line.ledger.clone(),
@@ -120,11 +122,14 @@ fn start_source(supervisor: &mut Supervisor, line: &Line) {
 fn start_land(supervisor: &mut Supervisor, line: &Line, flags: &cli::Up, landed: watch::Sender<u64>) {
     let commit = &line.house.config.land.commit;
     let land = Land {
-        log: line.log.clone(),
-        registry: line.registry.clone(),
+        log: line.stream.log.clone(),
+        registry: line.stream.registry.clone(),
         raw: line.house.raw.clone(),
         dead: line.house.dead.clone(),
         policy: CommitPolicy { interval: commit.interval, rows: commit.rows, bytes: commit.bytes.get() as usize },
+        dead_letters: line.house.config.land.dead_letters,
+        shard: flags.landing.shard.unwrap_or(line.house.config.land.shard),
+        id: LanderId::here(),
         accept_gap: flags.landing.accept_gap,
         new_stream: flags.landing.new_stream,
         clock: line.house.clock.clone(),

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use contrail_kit::{Clock, crash};
 use contrail_lake::{EncodedFile, LakeTable};
-use contrail_log::{Chunk, CodecError, Decoder, Registry};
+use contrail_log::{Chunk, CodecError, DeadLetter, Decoder, Registry};
 use contrail_types::Micros;
 
-use super::{Land, LandError, Settled};
+use super::{DeadLetterPolicy, Land, LandError, Settled};
 use crate::rules::Offsets;
 use crate::rules::landing::{Verdict, verdict};
 
@@ -20,6 +20,8 @@ use crate::rules::landing::{Verdict, verdict};
 #[derive(Default)]
 pub struct Batch {
     chunks: Vec<Chunk>,
+    /// The offsets that the chunks cover, and those before them that have no message.
+    ranges: BTreeMap<i32, Range<i64>>,
     rows: usize,
     bytes: usize,
 }
@@ -33,22 +35,37 @@ impl Batch {
         self.bytes
     }
 
-    pub fn extend(&mut self, chunk: Option<Chunk>) {
-        if let Some(chunk) = chunk {
-            self.rows += chunk.messages.len();
-            self.bytes += chunk.messages.bytes();
-            self.chunks.push(chunk);
+    /// Adds the chunk that comes after what was read up to `next`.
+    pub fn extend(&mut self, chunk: Chunk, next: &mut Offsets) {
+        self.rows += chunk.messages.len();
+        self.bytes += chunk.messages.bytes();
+        let from = next.insert(chunk.partition, chunk.next_offset()).unwrap_or(chunk.first_offset);
+        self.ranges.entry(chunk.partition).or_insert(from..from).end = chunk.next_offset();
+        self.chunks.push(chunk);
+    }
+
+    /// How many offsets of each partition have no message.
+    fn holes(&self) -> Offsets {
+        let mut holes: Offsets =
+            self.ranges.iter().map(|(partition, range)| (*partition, range.end - range.start)).collect();
+        for chunk in &self.chunks {
+            *holes.entry(chunk.partition).or_default() -= chunk.messages.len() as i64;
         }
+        holes.retain(|_, count| *count > 0);
+        holes
     }
 }
 
 /// A batch that only has to be committed.
 pub struct Work {
     pub ranges: BTreeMap<i32, Range<i64>>,
+    /// Offsets in them that have no message, by partition.
+    pub holes: Offsets,
     pub raw: Vec<EncodedFile>,
     pub dead: Vec<EncodedFile>,
     pub rows: u64,
-    pub dead_letters: u64,
+    /// New ones, for the log's copy of them.
+    pub letters: Vec<DeadLetter>,
 }
 
 /// Decodes and encodes batches; any number at the same time.
@@ -57,20 +74,20 @@ pub struct Workshop {
     raw: LakeTable,
     dead: LakeTable,
     clock: Clock,
-    pub stream: String,
+    policy: DeadLetterPolicy,
     settled: Settled,
     /// Decoders that are not at work; a decoder keeps what it has learnt of a schema.
     idle: Mutex<Vec<Decoder>>,
 }
 
 impl Workshop {
-    pub(super) fn new(land: &Land, stream: String, settled: Settled) -> Self {
+    pub(super) fn new(land: &Land, settled: Settled) -> Self {
         Self {
             registry: land.registry.clone(),
             raw: land.raw.clone(),
             dead: land.dead.clone(),
             clock: land.clock.clone(),
-            stream,
+            policy: land.dead_letters,
             settled,
             idle: Mutex::default(),
         }
@@ -108,12 +125,18 @@ impl Workshop {
             concat_batches(&table.schema(), batches).map_err(|e| LandError::Codec(CodecError::Arrow(e)))
         };
         let (states, dead) = (join(&states, &self.raw)?, join(&dead, &self.dead)?);
+        let letters = letters(&dead);
+        if let (DeadLetterPolicy::Stop, Some(letter)) = (self.policy, letters.first()) {
+            let (partition, offset, reason) = (letter.partition, letter.offset, letter.reason.clone());
+            return Err(LandError::Unreadable { partition, offset, reason });
+        }
         let work = Work {
-            ranges: ranges(&batch.chunks),
+            holes: batch.holes(),
+            ranges: batch.ranges,
             raw: self.raw.encode(&states)?,
             dead: self.dead.encode(&dead)?,
             rows: states.num_rows() as u64,
-            dead_letters: dead.num_rows() as u64,
+            letters,
         };
         crash::point("land.encoded")?;
         Ok(work)
@@ -168,14 +191,23 @@ fn reason(dead: &RecordBatch, offset: i64) -> String {
     at.map_or_else(String::new, |at| dead["reason"].as_string::<i32>().value(at).to_owned())
 }
 
-/// The offsets that the chunks cover; chunks of one partition follow one another.
-fn ranges(chunks: &[Chunk]) -> BTreeMap<i32, Range<i64>> {
-    let mut ranges: BTreeMap<i32, Range<i64>> = BTreeMap::new();
-    for chunk in chunks {
-        let range = ranges.entry(chunk.partition).or_insert(chunk.first_offset..chunk.first_offset);
-        range.end = chunk.next_offset();
-    }
-    ranges
+/// Rows of the table of dead letters as letters.
+fn letters(dead: &RecordBatch) -> Vec<DeadLetter> {
+    let text = |name: &str| dead[name].as_string::<i32>();
+    let bytes = |name: &str, row: usize| {
+        let column = dead[name].as_binary::<i32>();
+        column.is_valid(row).then(|| column.value(row).to_vec())
+    };
+    let letter = |row| DeadLetter {
+        stream: text("log_stream").value(row).to_owned(),
+        partition: dead["log_partition"].as_primitive::<Int32Type>().value(row),
+        offset: dead["log_offset"].as_primitive::<Int64Type>().value(row),
+        appended_at: dead["appended_at"].as_primitive::<TimestampMicrosecondType>().value(row),
+        reason: text("reason").value(row).to_owned(),
+        key: bytes("key", row),
+        value: bytes("payload", row),
+    };
+    (0..dead.num_rows()).map(letter).collect()
 }
 
 /// (partition, offset) of every row of `stream`.

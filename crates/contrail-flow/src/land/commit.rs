@@ -6,11 +6,12 @@ use std::ops::Range;
 use contrail_kit::class::chain;
 use contrail_kit::crash;
 use contrail_lake::{Change, CommitFailed, FenceFailure, Version};
+use contrail_log::{BrokerError, DeadLetter, LogError, Shape};
 use contrail_types::Micros;
 use uuid::Uuid;
 
-use super::batch::{Work, Workshop};
-use super::{Land, LandError};
+use super::batch::Work;
+use super::{Begun, Land, LandError, WRITER};
 use crate::rules::Offsets;
 use crate::rules::landing::{self, Refused};
 
@@ -19,6 +20,8 @@ const UPKEEP_EVERY: u64 = 32;
 
 pub struct Committer {
     land: Land,
+    /// The log as it was when landing began, and the name under which its offsets count.
+    log: Shape,
     stream: String,
     /// Dead-letter progress as this lander left it.
     settled: Offsets,
@@ -26,25 +29,38 @@ pub struct Committer {
 }
 
 impl Committer {
-    pub fn new(land: &Land, workshop: &Workshop) -> Self {
-        Self { land: land.clone(), stream: workshop.stream.clone(), settled: workshop.settled().clone(), commits: 0 }
+    pub(super) fn new(land: &Land, begun: Begun, settled: Offsets) -> Self {
+        Self { land: land.clone(), log: begun.log, stream: begun.stream, settled, commits: 0 }
     }
 
     /// Lands batches that follow one another as one.
     pub async fn commit(&mut self, works: Vec<Work>) -> Result<(), LandError> {
         let work = join(works);
+        self.check_log().await?;
         let run_id = Uuid::now_v7().to_string();
-        if work.dead_letters > 0 {
+        if !work.letters.is_empty() {
+            self.copy(&work.letters).await;
             self.settle(&work, &run_id).await?;
             crash::point("land.dead_letters_committed")?;
         }
-        let (stream, ranges) = (self.stream.clone(), work.ranges.clone());
+        let (log, stream, ranges) = (self.log.stream.clone(), self.stream.clone(), work.ranges.clone());
         let next = move |version: &Version| -> Result<Offsets, Refused> {
+            let now = landing::name_of(version.properties(), &log);
+            if now != stream {
+                return Err(Refused::Renamed { was: stream.clone(), now });
+            }
             landing::land(&stream, &landing::offsets(version.properties(), &stream)?, &ranges)
         };
-        let (fence, stream) = (next.clone(), self.stream.clone());
+        let (fence, stream, holes) = (next.clone(), self.stream.clone(), work.holes.clone());
+        let settings = move |version: &Version| -> Result<Vec<_>, Refused> {
+            let progress = landing::property(&stream, &next(version)?);
+            let holes = landing::holes_property(version.properties(), &stream, &holes)?;
+            Ok(holes.into_iter().chain([progress]).collect())
+        };
         let change = Change::append(work.raw)
-            .set_from(move |version| next(version).map(|o| vec![landing::property(&stream, &o)]).unwrap_or_default())
+            // The fence has seen to it that this does not fail.
+            .set_from(move |version| settings(version).unwrap_or_default())
+            .summary(WRITER, self.land.id.to_string())
             .summary("contrail.run_id", run_id);
         let outcome = self.land.raw.commit(change, |version| fence(version).map(drop).map_err(refused)).await;
         let committed = match outcome {
@@ -52,13 +68,33 @@ impl Committer {
             Err(error) => return Err(self.explain(error, &work.ranges).await),
         };
         crash::point("land.committed")?;
-        self.report(&landing::offsets(committed.version.properties(), &self.stream)?, work.rows, work.dead_letters)
-            .await;
+        let landed = landing::offsets(committed.version.properties(), &self.stream)?;
+        self.report(&landed, work.rows, work.letters.len() as u64).await;
         self.commits += 1;
         if self.commits.is_multiple_of(UPKEEP_EVERY) {
             self.upkeep().await;
         }
         Ok(())
+    }
+
+    /// What was read before belongs to the stream only if the log still is the one that landing began with.
+    async fn check_log(&self) -> Result<(), LandError> {
+        let now = self.land.log.shape().await?;
+        if now.stream != self.log.stream {
+            let (was, is) = (self.log.stream.clone(), now.stream);
+            return Err(LogError::from(BrokerError::Replaced { was, is }).into());
+        }
+        if now.partitions != self.log.partitions {
+            return Err(LandError::Repartitioned);
+        }
+        Ok(())
+    }
+
+    /// The table is the truth: that its copy fails is only worth a word.
+    async fn copy(&self, letters: &[DeadLetter]) {
+        if let Err(error) = self.land.log.copy_dead(letters).await {
+            tracing::warn!(error = chain(&error), "dead letters could not be copied to their topic");
+        }
     }
 
     /// Adds dead letters; their progress never goes down.
@@ -70,6 +106,7 @@ impl Committer {
         let (fence, stream) = (next.clone(), self.stream.clone());
         let change = Change::append(work.dead.clone())
             .set_from(move |version| next(version).map(|o| vec![landing::property(&stream, &o)]).unwrap_or_default())
+            .summary(WRITER, self.land.id.to_string())
             .summary("contrail.run_id", run_id);
         let committed = match self.land.dead.commit(change, |version| fence(version).map(drop).map_err(refused)).await {
             Ok(committed) => committed,
@@ -78,7 +115,7 @@ impl Committer {
                 let now = self.land.dead.load().await?;
                 let stands = landing::offsets(now.properties(), &self.stream)?;
                 let refused = landing::settle_fence(&self.stream, &self.settled, &stands, &work.ranges);
-                return Err(refused.map_or_else(sorted, |_| LandError::by_another(&self.stream)));
+                return Err(self.sorted(&now, refused.map(drop)));
             }
             Err(error) => return Err(error.into()),
         };
@@ -92,9 +129,27 @@ impl Committer {
         self.land.pulse.with(|beats| beats.land.dropped_batches += 1);
         match self.land.raw.load().await {
             Err(error) => error.into(),
-            Ok(version) => landing::offsets(version.properties(), &self.stream)
-                .and_then(|stands| landing::land(&self.stream, &stands, ranges))
-                .map_or_else(sorted, |_| LandError::by_another(&self.stream)),
+            Ok(version) => {
+                let stands = landing::offsets(version.properties(), &self.stream);
+                let refused = stands.and_then(|stands| landing::land(&self.stream, &stands, ranges));
+                self.sorted(&version, refused.map(drop))
+            }
+        }
+    }
+
+    /// A lander that was started later has taken over; an older one's last commit came through late; or a reset.
+    fn sorted(&self, version: &Version, refused: Result<(), Refused>) -> LandError {
+        match refused {
+            Ok(()) => LandError::by_another(&self.stream),
+            Err(Refused::Ahead { partition, batch, .. })
+                if let Some(by) = self.land.id.successor(version, &self.stream, partition, batch) =>
+            {
+                LandError::Superseded { by }
+            }
+            Err(refused @ (Refused::Ahead { .. } | Refused::Renamed { .. })) => {
+                LandError::Overtaken(refused.to_string())
+            }
+            Err(other) => LandError::Refused(other),
         }
     }
 
@@ -130,13 +185,6 @@ fn refused(error: Refused) -> FenceFailure {
     FenceFailure::Fenced(error.to_string())
 }
 
-fn sorted(refused: Refused) -> LandError {
-    match refused {
-        Refused::Ahead { .. } => LandError::Overtaken(refused.to_string()),
-        other => LandError::Refused(other),
-    }
-}
-
 fn join(works: Vec<Work>) -> Work {
     let mut works = works.into_iter();
     let mut all = works.next().expect("a commit has a batch");
@@ -146,8 +194,11 @@ fn join(works: Vec<Work>) -> Work {
         }
         all.raw.extend(work.raw);
         all.dead.extend(work.dead);
+        for (partition, count) in work.holes {
+            *all.holes.entry(partition).or_default() += count;
+        }
         all.rows += work.rows;
-        all.dead_letters += work.dead_letters;
+        all.letters.extend(work.letters);
     }
     all
 }

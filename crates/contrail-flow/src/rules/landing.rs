@@ -6,8 +6,10 @@ use std::ops::Range;
 use super::{Offsets, Properties};
 
 const PREFIX: &str = "contrail.offsets.";
-/// Streams of back-filled files: their offsets are row numbers, and they never make a table "belong" to a log.
-const FILE_STREAM: &str = "file:";
+const HOLES: &str = "contrail.holes.";
+const NAMED: &str = "contrail.stream.";
+/// The property with every start that went on although log and table did not fit together.
+pub const ACCEPTED: &str = "contrail.accepted";
 
 /// The property (and summary entry) that holds the next offset of every partition of `stream`.
 pub fn key(stream: &str) -> String {
@@ -25,13 +27,49 @@ pub enum Refused {
          the table was reset by somebody else"
     )]
     Behind { stream: String, partition: i32, table: i64, batch: i64 },
-    #[error("the table's property {key} is {value:?}, which is no map of partitions to offsets")]
+    /// A start has taken the log as a new one.
+    #[error("the table counts offsets of this log under the name {now} by now, not under {was}")]
+    Renamed { was: String, now: String },
+    #[error("the table's property {key} is {value:?}, which is not what Contrail writes there")]
     Unreadable { key: String, value: String },
 }
 
 /// What a table says about one stream; empty when it says nothing.
 pub fn offsets(properties: &Properties, stream: &str) -> Result<Offsets, Refused> {
-    let key = key(stream);
+    map(properties, key(stream))
+}
+
+/// How many offsets below a partition's progress have no message: markers of others' transactions, accepted gaps.
+pub fn holes(properties: &Properties, stream: &str) -> Result<Offsets, Refused> {
+    map(properties, format!("{HOLES}{stream}"))
+}
+
+/// The name under which a log's offsets count in this table: its stream's, unless a start has taken the log as a new
+/// one although the stream had its old name.
+pub fn name_of(properties: &Properties, stream: &str) -> String {
+    properties.get(&format!("{NAMED}{stream}")).cloned().unwrap_or_else(|| stream.to_owned())
+}
+
+/// The property that gives a log's stream another name in this table.
+pub fn naming(stream: &str, name: &str) -> (String, String) {
+    (format!("{NAMED}{stream}"), name.to_owned())
+}
+
+/// The property to write for the holes of `stream`, with `more` added; none if there are none more.
+pub fn holes_property(
+    properties: &Properties,
+    stream: &str,
+    more: &Offsets,
+) -> Result<Option<(String, String)>, Refused> {
+    let mut holes = holes(properties, stream)?;
+    for (partition, count) in more.iter().filter(|(_, count)| **count > 0) {
+        *holes.entry(*partition).or_default() += count;
+    }
+    let text = serde_json::to_string(&holes).expect("integers serialise");
+    Ok(more.values().any(|count| *count > 0).then(|| (format!("{HOLES}{stream}"), text)))
+}
+
+fn map(properties: &Properties, key: String) -> Result<Offsets, Refused> {
     let Some(value) = properties.get(&key) else { return Ok(Offsets::new()) };
     serde_json::from_str(value).map_err(|_| Refused::Unreadable { key, value: value.clone() })
 }
@@ -115,82 +153,6 @@ pub fn verdict(readable: bool, offset: i64, settled: i64, known_dead: &BTreeSet<
         (true, false, false) => Verdict::Contradiction,
         (false, true, _) | (false, false, false) => Verdict::NewDead,
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadStart {
-    #[error(
-        "the log starts at offset {start} of partition {partition}, but {landed} is the next to land: {} messages are gone. \
-         Start once with --accept-gap to go on without them", start - landed
-    )]
-    Gap { partition: i32, landed: i64, start: i64 },
-    #[error(
-        "offset {landed} of partition {partition} is the next to land, but the log ends at {end}: the log was reset or \
-         replaced. Put the old log back, or start once with --new-stream to take it as a new one"
-    )]
-    BeyondEnd { partition: i32, landed: i64, end: i64 },
-    #[error(
-        "this table was filled from {known}, not from the log {stream}. Use the data folder that belongs to that log, or \
-         start once with --new-stream to go on with this one"
-    )]
-    UnknownStream { stream: String, known: String },
-    #[error(
-        "the table's property says {property} but its current snapshot says {summary}: it was rolled back by another \
-         tool. Roll it forward again, or start once with --new-stream"
-    )]
-    RolledBack { property: String, summary: String },
-    #[error(transparent)]
-    Unreadable(#[from] Refused),
-}
-
-/// What the table and the log say when a lander starts.
-pub struct Start<'a> {
-    pub stream: &'a str,
-    /// First and one-past-last offset of each partition that the log holds.
-    pub log: &'a BTreeMap<i32, Range<i64>>,
-    pub properties: &'a Properties,
-    /// What the newest snapshot that speaks of this stream says; `None` when none does.
-    pub recorded: Option<&'a str>,
-    pub accept_gap: bool,
-    pub new_stream: bool,
-}
-
-/// Where each partition goes on.
-pub fn start(s: &Start<'_>) -> Result<Offsets, BadStart> {
-    let table = offsets(s.properties, s.stream)?;
-    let known: Vec<&str> = streams(s.properties).collect();
-    if table.is_empty() && !s.new_stream && known.iter().any(|k| !k.starts_with(FILE_STREAM)) {
-        let mut logs: Vec<&str> = known.into_iter().filter(|k| !k.starts_with(FILE_STREAM)).collect();
-        logs.sort_unstable();
-        return Err(BadStart::UnknownStream { stream: s.stream.into(), known: logs.join(", ") });
-    }
-    if let (Some(said), Some(property)) = (s.recorded, s.properties.get(&key(s.stream)))
-        && said != property
-        && !s.new_stream
-    {
-        return Err(BadStart::RolledBack { property: property.clone(), summary: said.into() });
-    }
-    let mut from = Offsets::new();
-    for (&partition, held) in s.log {
-        let landed = table.get(&partition).copied();
-        let at = match landed {
-            None => held.start,
-            Some(landed) if landed > held.end && s.new_stream => held.end,
-            Some(landed) if landed > held.end => {
-                return Err(BadStart::BeyondEnd { partition, landed, end: held.end });
-            }
-            Some(landed) if landed < held.start && !s.accept_gap => {
-                return Err(BadStart::Gap { partition, landed, start: held.start });
-            }
-            Some(landed) => landed.max(held.start),
-        };
-        // A fresh stream begins at 0 wherever its log begins now; what retention took before the first landing is a gap.
-        if landed.is_none() && held.start > 0 && !s.accept_gap {
-            return Err(BadStart::Gap { partition, landed: 0, start: held.start });
-        }
-        from.insert(partition, at);
-    }
-    Ok(from)
 }
 
 #[cfg(test)]

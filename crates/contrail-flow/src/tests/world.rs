@@ -21,7 +21,7 @@ use super::oracle::{self, Content, TABLES};
 use super::sky::{Reply, T0};
 use crate::build::order::{Order, Orders};
 use crate::build::{Build, BuildError, Builder, Fresh, raw_tables};
-use crate::land::{self, CommitPolicy, Land, LandError};
+use crate::land::{self, CommitPolicy, DeadLetterPolicy, Land, LandError, LanderId, Shard};
 use crate::ledger::Ledger;
 use crate::pulse::Pulse;
 use crate::rules::landing;
@@ -252,6 +252,8 @@ impl Parts {
     pub async fn fill(&self, replies: &[Reply]) -> Result<(), Fault> {
         let source = Source {
             log: Arc::new(self.log.clone()),
+            spool: None,
+            subject: "flight-states-value".into(),
             registry: Arc::new(self.log.registry()),
             feeds: Default::default(),
             context: Context::new(self.clock.clone()),
@@ -275,6 +277,9 @@ impl Parts {
             raw: self.raw.clone(),
             dead: self.dead.clone(),
             policy,
+            dead_letters: DeadLetterPolicy::default(),
+            shard: Shard::ALL,
+            id: LanderId::here(),
             accept_gap: false,
             new_stream: false,
             clock: self.clock.clone(),

@@ -41,7 +41,7 @@ async fn land_on(node: Parts, rows: usize) -> usize {
     for again in 0..1000 {
         match node.land(every(rows)).await {
             Ok(()) => return again,
-            Err(LandError::Overtaken(_)) => {}
+            Err(LandError::Overtaken(_) | LandError::Superseded { .. }) => {}
             Err(error) => panic!("{error}"),
         }
     }
@@ -49,7 +49,7 @@ async fn land_on(node: Parts, rows: usize) -> usize {
 }
 
 #[test]
-fn a_lander_that_was_overtaken_drops_its_batch_and_says_so() {
+fn a_lander_that_was_overtaken_by_a_later_one_stops_and_names_it() {
     let _turn = beside_others();
     let told = story();
     let world = World::keeping(few(), Duration::from_secs(30 * 86_400));
@@ -64,7 +64,8 @@ fn a_lander_that_was_overtaken_drops_its_batch_and_says_so() {
         node.fill(&told).await.unwrap();
         node.beside().await.unwrap().land(every(50)).await.unwrap();
         let error = zombie.await.unwrap().unwrap_err();
-        assert!(matches!(error, LandError::Overtaken(_)), "{error}");
+        let LandError::Superseded { by } = &error else { panic!("{error}") };
+        assert!(by.contains(&format!("process {}", std::process::id())), "{by}");
         assert_eq!(node.pulse.read().land.dropped_batches, 1);
         node.land(every(50)).await.unwrap();
         node.build().await.unwrap();

@@ -6,6 +6,9 @@ use toml::{Table, Value};
 
 use super::DEFAULT;
 
+/// The section whose keys are another program's: librdkafka's, which have dots in them and no underscore.
+const FOREIGN: [&str; 3] = ["log", "kafka", "client"];
+
 /// A key as its parts: `serve.http.listen` is three.
 pub type Key = Vec<String>;
 
@@ -21,6 +24,8 @@ pub struct Known {
 pub enum Place<'a> {
     /// A key with a value like this one.
     Value(&'a Value),
+    /// A key that another program knows: any text.
+    Foreign,
     /// A section: its keys can be set, not the section itself.
     Section,
     Unknown,
@@ -46,6 +51,9 @@ impl Known {
 
     /// Whatever a feed's kind: [`Known::of_kind`] is asked once all kinds are known.
     pub fn place(&self, key: &Key) -> Place<'_> {
+        if is_foreign(key) {
+            return Place::Foreign;
+        }
         let found = match key.as_slice() {
             [feed, _, last] if feed == "feed" => self.feeds.values().find_map(|keys| keys.get(last)),
             _ => self.plain.get(key),
@@ -97,6 +105,17 @@ impl Known {
         let measured = candidates.iter().filter_map(|candidate| Some((distance(candidate)?, candidate.join("."))));
         measured.min().map(|(_, key)| key)
     }
+}
+
+/// Whether the key is one that another program knows.
+pub fn is_foreign(key: &Key) -> bool {
+    key.len() > FOREIGN.len() && key.iter().zip(FOREIGN).all(|(part, foreign)| part == foreign)
+}
+
+/// Such a key as that program writes it: one part, with dots (an environment variable has underscores instead).
+pub fn foreign(key: &Key) -> Key {
+    let (section, rest) = key.split_at(FOREIGN.len());
+    section.iter().cloned().chain([rest.join(".").replace('_', ".")]).collect()
 }
 
 /// `default.toml` with the keys and sections behind a `#` brought to light; sentences stay comments.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use contrail_kit::secret::MASK;
 use toml::{Table, Value};
 
-use super::keys::{Key, Known, Place};
+use super::keys::{self, Key, Known, Place};
 use super::{Config, ConfigError};
 
 /// Where a value came from.
@@ -55,6 +55,12 @@ impl Origins {
             match known.place(&key) {
                 Place::Value(_) => {
                     self.0.insert(key, (value, origin));
+                }
+                Place::Foreign => {
+                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    self.0.insert(keys::foreign(&key), (Value::String(text), origin));
+                    // An empty section in the defaults is no value beside its keys.
+                    self.0.remove(&key[..3]);
                 }
                 Place::Section if matches!(&value, Value::Table(table) if table.is_empty()) => {}
                 Place::Section => {
@@ -134,7 +140,8 @@ pub struct Shown {
 }
 
 fn is_secret(last: &str) -> bool {
-    ["client_secret", "token", "password"].contains(&last)
+    // Keys of librdkafka have dots in them, and a private key may stand in one.
+    last == "token" || ["secret", "password", ".pem", "oauthbearer.config"].iter().any(|part| last.contains(part))
 }
 
 /// The typed sections. A value of the wrong type is reported with its own key and origin.

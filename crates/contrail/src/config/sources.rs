@@ -162,7 +162,7 @@ fn value_like(text: &str, known: &Known, key: &Key) -> Value {
             Value::Array(parts.map(|part| Value::String(part.to_string())).collect())
         }),
         Place::Value(_) => toml().unwrap_or_else(as_text),
-        Place::Section | Place::Unknown => as_text(),
+        Place::Section | Place::Foreign | Place::Unknown => as_text(),
     }
 }
 

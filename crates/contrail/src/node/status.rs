@@ -95,7 +95,7 @@ pub fn feed(pulse: &FeedPulse, now: i64) -> api::FeedStatus {
 }
 
 async fn log(line: &Line, beats: &Beats) -> Option<api::LogStatus> {
-    let bounds = line.log.bounds().await.ok()?;
+    let bounds = line.stream.log.bounds().await.ok()?;
     let lag = bounds
         .partitions
         .iter()

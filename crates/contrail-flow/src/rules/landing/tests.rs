@@ -71,57 +71,10 @@ fn below_dead_letter_progress_the_table_decides() {
     }
 }
 
-fn table(entries: &[(&str, &str)]) -> Properties {
-    entries.iter().map(|(stream, map)| (key(stream), (*map).to_owned())).collect()
-}
-
-fn begin(properties: &Properties, log: &[(i32, Range<i64>)], flags: (bool, bool)) -> Result<Offsets, BadStart> {
-    let log = took(log);
-    start(&Start { stream: "a", log: &log, properties, recorded: None, accept_gap: flags.0, new_stream: flags.1 })
-}
-
 #[test]
-fn a_lander_goes_on_where_the_table_stands() {
-    const NO: (bool, bool) = (false, false);
-    let landed = table(&[("a", r#"{"0":7}"#)]);
-    assert_eq!(begin(&landed, &[(0, 3..9)], NO), Ok(at(&[(0, 7)])));
-    assert_eq!(begin(&Properties::new(), &[(0, 0..9)], NO), Ok(at(&[(0, 0)])));
-    // A partition that was added later starts at its beginning.
-    assert_eq!(begin(&landed, &[(0, 3..9), (1, 0..2)], NO), Ok(at(&[(0, 7), (1, 0)])));
-}
-
-#[test]
-fn what_does_not_fit_is_an_error_of_its_own_with_a_way_on() {
-    const NO: (bool, bool) = (false, false);
-    let landed = table(&[("a", r#"{"0":7}"#)]);
-    assert!(matches!(begin(&landed, &[(0, 8..9)], NO), Err(BadStart::Gap { landed: 7, start: 8, .. })));
-    assert_eq!(begin(&landed, &[(0, 8..9)], (true, false)), Ok(at(&[(0, 8)])));
-    assert!(matches!(begin(&landed, &[(0, 0..6)], NO), Err(BadStart::BeyondEnd { landed: 7, end: 6, .. })));
-    assert_eq!(begin(&landed, &[(0, 0..6)], (false, true)), Ok(at(&[(0, 6)])));
-    assert!(matches!(begin(&Properties::new(), &[(0, 2..6)], NO), Err(BadStart::Gap { landed: 0, .. })));
-    let foreign = table(&[("b", r#"{"0":7}"#)]);
-    assert!(matches!(begin(&foreign, &[(0, 0..6)], NO), Err(BadStart::UnknownStream { .. })));
-    assert_eq!(begin(&foreign, &[(0, 0..6)], (false, true)), Ok(at(&[(0, 0)])));
-    // Back-filled files before the first start are no other log.
-    assert_eq!(begin(&table(&[("file:ab", r#"{"0":7}"#)]), &[(0, 0..6)], NO), Ok(at(&[(0, 0)])));
-    let garbled = table(&[("a", "seven")]);
-    assert!(matches!(begin(&garbled, &[(0, 0..6)], NO), Err(BadStart::Unreadable(_))));
-}
-
-#[test]
-fn a_rollback_by_another_tool_is_noticed() {
-    let (properties, log) = (table(&[("a", r#"{"0":7}"#)]), took(&[(0, 0..9)]));
-    let ask = |recorded| {
-        start(&Start {
-            stream: "a",
-            log: &log,
-            properties: &properties,
-            recorded,
-            accept_gap: false,
-            new_stream: false,
-        })
-    };
-    assert!(ask(Some(r#"{"0":7}"#)).is_ok());
-    assert!(ask(None).is_ok(), "the snapshot that said so may have expired");
-    assert!(matches!(ask(Some(r#"{"0":4}"#)), Err(BadStart::RolledBack { .. })));
+fn holes_add_up_and_nothing_is_written_for_none() {
+    let properties: Properties = [("contrail.holes.a".to_owned(), r#"{"0":2}"#.to_owned())].into();
+    assert_eq!(holes_property(&properties, "a", &at(&[(0, 0)])).unwrap(), None);
+    let (key, value) = holes_property(&properties, "a", &at(&[(0, 3), (2, 1)])).unwrap().unwrap();
+    assert_eq!((&*key, &*value), ("contrail.holes.a", r#"{"0":5,"2":1}"#));
 }
