@@ -17,7 +17,7 @@ use contrail_kit::class::chain;
 use contrail_kit::crash::Crashed;
 use contrail_kit::{Class, Classified, Clock, crash};
 use contrail_lake::{Change, CommitFailed, FenceFailure, LakeError, LakeTable};
-use contrail_log::{Chunk, CodecError, Log, LogError, LogReader, Registry, Shape};
+use contrail_log::{Chunk, CodecError, Log, LogError, LogReader, Registry, Shape, codec};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -181,6 +181,7 @@ struct Begun {
 
 /// Where landing goes on, by the table; says so. A misfit that was accepted is recorded first.
 async fn begin(land: &Land) -> Result<Begun, LandError> {
+    codec::agree(land.registry.as_ref(), codec::SUBJECT).await?;
     let bounds = land.log.bounds().await?;
     let log = Shape { stream: bounds.stream.clone(), partitions: bounds.partitions.keys().copied().collect() };
     let mut held = bounds.partitions.clone();

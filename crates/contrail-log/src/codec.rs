@@ -12,7 +12,7 @@ mod tests;
 
 use contrail_kit::{Class, Classified};
 
-use crate::RegistryError;
+use crate::registry::{Registry, RegistryError, verdict};
 
 pub use decoder::{Decoded, Decoder};
 pub use encoder::Encoder;
@@ -40,6 +40,11 @@ pub enum CodecError {
     Avro(#[from] arrow_avro::errors::AvroError),
     #[error("states cannot be put together")]
     Arrow(#[from] arrow::error::ArrowError),
+}
+
+/// Refuses a subject whose versions do not get along with [`SCHEMA`]: whoever writes or reads asks before it begins.
+pub async fn agree(registry: &dyn Registry, subject: &str) -> Result<(), CodecError> {
+    Ok(verdict(registry, subject, SCHEMA).await?.agreed()?)
 }
 
 impl Classified for CodecError {

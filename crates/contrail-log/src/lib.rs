@@ -1,8 +1,8 @@
 //! The stream between source and lake: durable messages in order, the Avro that is in them, the registry of schemas.
 //!
 //! Read [`log`] first (what any log promises), then [`codec`] (states to messages and back, dead letters), then
-//! [`registry`], then [`embedded`], the log for one machine, and [`kafka`], with the
-//! [`spool`] before it. [`conformance`] holds the promises against any log.
+//! [`registry`] (and [`registry::http`], a registry elsewhere), then [`embedded`], the log for one machine, and
+//! [`kafka`], with the [`spool`] before it. [`conformance`] holds the promises against any log and any registry.
 //! No other crate of ours knows Avro or how a log is kept.
 
 pub mod codec;

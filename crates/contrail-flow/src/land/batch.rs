@@ -101,9 +101,7 @@ impl Workshop {
     pub async fn work(self: Arc<Self>, batch: Batch) -> Result<Work, LandError> {
         let idle = self.idle.lock().unwrap().pop();
         let mut decoder = idle.unwrap_or_else(|| Decoder::new(self.registry.clone()));
-        for chunk in &batch.chunks {
-            decoder.prepare(chunk).await?;
-        }
+        decoder.prepare_all(&batch.chunks).await?;
         tokio::task::spawn_blocking(move || {
             let work = self.decode_and_encode(&mut decoder, batch)?;
             self.idle.lock().unwrap().push(decoder);

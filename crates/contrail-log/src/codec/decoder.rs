@@ -5,7 +5,7 @@
 
 mod writer;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -14,6 +14,7 @@ use arrow::array::{
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 use contrail_types::{Micros, state};
+use futures::StreamExt;
 
 use self::writer::{Run, Unreadable, Writer};
 use super::{CodecError, PREFIX, rejected, resolve};
@@ -22,7 +23,10 @@ use crate::{Chunk, Lookup, Registry};
 /// Reads messages that any schema has written which Avro resolves to ours.
 pub struct Decoder {
     registry: Arc<dyn Registry>,
+    /// What each schema writes, or why that is no state.
     writers: HashMap<u32, Result<Writer, String>>,
+    /// Ids without a schema, as of the last preparation: how long that holds is for the registry to say.
+    never: HashSet<u32>,
     raw: SchemaRef,
     dead: SchemaRef,
 }
@@ -46,38 +50,69 @@ enum Frame {
 
 /// Verdicts on ids that cannot be read are forgotten beyond this many: they can be asked for again.
 const MANY_IDS: usize = 4096;
+/// Ids that are asked for at the same time.
+const AT_ONCE: usize = 8;
+
+fn missing(id: u32) -> String {
+    format!("schema {id} does not exist")
+}
 
 impl Decoder {
     pub fn new(registry: Arc<dyn Registry>) -> Self {
         Self {
             registry,
             writers: HashMap::new(),
+            never: HashSet::new(),
             raw: state::raw_table().arrow_schema(),
             dead: state::dead_letters_table().arrow_schema(),
         }
     }
 
-    /// Gets the schemas that `chunk` was written with. An error whose class says retry means that one of them cannot be
-    /// had at the moment: its messages must wait, they are no dead letters.
+    /// Gets the schemas that `chunk` was written with; see [`Decoder::prepare_all`].
     pub async fn prepare(&mut self, chunk: &Chunk) -> Result<(), CodecError> {
+        self.prepare_all(std::slice::from_ref(chunk)).await
+    }
+
+    /// Gets the schemas that `chunks` were written with; they can be decoded until the next preparation. An error whose
+    /// class says retry means that one of them cannot be had at the moment: its messages must wait, they are no dead
+    /// letters. All are asked for before the first error is returned, so that the registry waits for all at once.
+    pub async fn prepare_all(&mut self, chunks: &[Chunk]) -> Result<(), CodecError> {
         if self.writers.len() > MANY_IDS {
             self.writers.retain(|_, writer| writer.is_ok());
         }
-        for message in chunk.messages.iter() {
-            let Frame::Schema(id) = frame(message.value) else { continue };
-            if self.writers.contains_key(&id) {
-                continue;
-            }
-            let writer = match self.registry.schema(id).await? {
-                Lookup::Found(schema) => Writer::new(id, schema).map_err(|e| format!("schema {id} is no state: {e}")),
-                Lookup::Never => Err(format!("schema {id} does not exist")),
+        let said = std::mem::take(&mut self.never);
+        let messages = chunks.iter().flat_map(|chunk| chunk.messages.iter());
+        let ids = messages.filter_map(|message| match frame(message.value) {
+            Frame::Schema(id) if !self.writers.contains_key(&id) => Some(id),
+            _ => None,
+        });
+        let unknown: BTreeSet<u32> = ids.collect();
+        let registry = &self.registry;
+        let questions = futures::stream::iter(unknown).map(|id| async move { (id, registry.schema(id).await) });
+        let answers: Vec<_> = questions.buffered(AT_ONCE).collect().await;
+        let mut failed = None;
+        for (id, answer) in answers {
+            let reason = match answer {
+                Ok(Lookup::Found(schema)) => {
+                    let writer = Writer::new(id, schema).map_err(|e| format!("schema {id} is no state: {e}"));
+                    let reason = writer.as_ref().err().cloned();
+                    self.writers.insert(id, writer);
+                    reason
+                }
+                Ok(Lookup::Never) => {
+                    self.never.insert(id);
+                    (!said.contains(&id)).then(|| missing(id))
+                }
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    None
+                }
             };
-            if let Err(reason) = &writer {
+            if let Some(reason) = reason {
                 tracing::warn!(id, reason, "messages of this schema go to the dead letters");
             }
-            self.writers.insert(id, writer);
         }
-        Ok(())
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Reads a chunk that was prepared; `landed_at` is what the dead letters will say. Takes about 0.5 ms for 1,000
@@ -86,14 +121,18 @@ impl Decoder {
         let Sorted { mut dead, by_schema } = sort_out(chunk);
         let mut read = Vec::with_capacity(by_schema.len());
         for (id, rows) in by_schema {
-            match self.writers.get_mut(&id).ok_or(CodecError::NotPrepared(id))? {
-                Ok(writer) => {
+            let dead_for = match self.writers.get_mut(&id) {
+                Some(Ok(writer)) => {
                     let Run { batch, rows, bad } = writer.read(&chunk.messages, rows)?;
                     dead.extend(bad.into_iter().map(|Unreadable { row, reason }| (row, reason)));
                     read.extend(batch.map(|batch| (batch, rows)));
+                    continue;
                 }
-                Err(reason) => dead.extend(rows.into_iter().map(|row| (row, reason.clone()))),
-            }
+                Some(Err(reason)) => reason.clone(),
+                None if self.never.contains(&id) => missing(id),
+                None => return Err(CodecError::NotPrepared(id)),
+            };
+            dead.extend(rows.into_iter().map(|row| (row, dead_for.clone())));
         }
         dead.sort_unstable_by_key(|(row, _)| *row);
         let states = self.states(chunk, read)?;

@@ -19,8 +19,9 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Registers [`SCHEMA`] under `subject` and prepares to write with its id.
+    /// Registers [`SCHEMA`] under `subject`, if it gets along with what is there, and prepares to write with its id.
     pub async fn new(registry: &dyn Registry, subject: &str) -> Result<Self, CodecError> {
+        super::agree(registry, subject).await?;
         let id = registry.register(subject, SCHEMA).await?;
         let schema = state::schema();
         let metadata = [(SCHEMA_METADATA_KEY.to_owned(), SCHEMA.to_owned())].into();

@@ -48,11 +48,15 @@ impl Registry for Fixed {
         Ok(Vec::new())
     }
 
-    async fn level(&self, _: &str) -> Result<Level, RegistryError> {
-        Ok(Level::None)
+    async fn peek(&self, _: u32) -> Result<Option<Arc<str>>, RegistryError> {
+        Ok(None)
     }
 
-    async fn set_level(&self, _: &str, _: Level) -> Result<(), RegistryError> {
+    async fn level(&self, _: Option<&str>) -> Result<Option<Level>, RegistryError> {
+        Ok(Some(Level::None))
+    }
+
+    async fn set_level(&self, _: Option<&str>, _: Option<Level>) -> Result<(), RegistryError> {
         Ok(())
     }
 }

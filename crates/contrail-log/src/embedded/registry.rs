@@ -1,17 +1,18 @@
 //! The schema registry for one machine: tables beside the log, in the same file.
 //!
-//! An id that is asked for and not there is struck off for ever ([`Lookup::Never`] is a promise): a message that names
-//! it stays unreadable, however often and whenever it is read.
+//! An id that a message names and that is not there is struck off for ever ([`Lookup::Never`] is a promise): the message
+//! stays unreadable, however often and whenever it is read. Those who only look strike nothing off.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior};
 
 use super::Shared;
 use super::store::Store;
-use crate::registry::compat::{self, Level};
-use crate::{LogError, Lookup, Registry, RegistryError, Version};
+use crate::registry::{compat, judge};
+use crate::{Level, LogError, Lookup, Registry, RegistryError, Version};
 
 #[cfg(test)]
 mod tests;
@@ -20,11 +21,16 @@ mod tests;
 #[derive(Clone)]
 pub struct EmbeddedRegistry {
     shared: Arc<Shared>,
+    /// Ids that are struck off, as far as they have been asked for: rubbish tends to come in heaps.
+    never: Arc<Mutex<HashSet<u32>>>,
 }
+
+/// Struck-off ids that are kept in memory.
+const MANY_IDS: usize = 1 << 16;
 
 impl EmbeddedRegistry {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared, never: Arc::default() }
     }
 
     /// Runs `work` in one transaction. The inner error is the registry's own answer and rolls back.
@@ -75,15 +81,29 @@ impl Registry for EmbeddedRegistry {
     }
 
     async fn schema(&self, id: u32) -> Result<Lookup, RegistryError> {
-        self.transact(move |tx| {
-            let found: Option<String> =
-                tx.query_row("SELECT schema FROM schemas WHERE id = ?", [id], |row| row.get(0)).optional()?;
-            if found.is_none() {
-                tx.execute("INSERT OR IGNORE INTO schema_never VALUES (?)", [id])?;
+        if self.never.lock().unwrap_or_else(PoisonError::into_inner).contains(&id) {
+            return Ok(Lookup::Never);
+        }
+        let found = self
+            .transact(move |tx| {
+                let found = find(tx, id)?;
+                if found.is_none() {
+                    tx.execute("INSERT OR IGNORE INTO schema_never VALUES (?)", [id])?;
+                }
+                Ok(Ok(found))
+            })
+            .await?;
+        if found.is_none() {
+            let mut never = self.never.lock().unwrap_or_else(PoisonError::into_inner);
+            if never.len() < MANY_IDS {
+                never.insert(id);
             }
-            Ok(Ok(found.map_or(Lookup::Never, |schema| Lookup::Found(schema.into()))))
-        })
-        .await
+        }
+        Ok(found.map_or(Lookup::Never, Lookup::Found))
+    }
+
+    async fn peek(&self, id: u32) -> Result<Option<Arc<str>>, RegistryError> {
+        self.transact(move |tx| Ok(Ok(find(tx, id)?))).await
     }
 
     async fn check(&self, subject: &str, schema: &str) -> Result<(), RegistryError> {
@@ -101,33 +121,50 @@ impl Registry for EmbeddedRegistry {
 
     async fn versions(&self, subject: &str) -> Result<Vec<Version>, RegistryError> {
         let subject = subject.to_owned();
+        self.transact(move |tx| Ok(Ok(versions(tx, &subject)?))).await
+    }
+
+    async fn level(&self, subject: Option<&str>) -> Result<Option<Level>, RegistryError> {
+        let subject = subject.map(str::to_owned);
         self.transact(move |tx| {
-            let sql = "SELECT version, id, schema FROM schema_versions JOIN schemas USING (id)
-                WHERE subject = ? ORDER BY version";
-            let mut versions = tx.prepare(sql)?;
-            let versions = versions.query_map([&subject], |row| {
-                let schema: String = row.get(2)?;
-                let subject = subject.clone();
-                Ok(Version { subject, version: row.get(0)?, id: row.get(1)?, schema: schema.into() })
-            })?;
-            Ok(Ok(versions.collect::<rusqlite::Result<_>>()?))
+            let own = own_level(tx, subject.as_deref().unwrap_or(ALL))?;
+            Ok(Ok(own.or(subject.is_none().then(Level::default))))
         })
         .await
     }
 
-    async fn level(&self, subject: &str) -> Result<Level, RegistryError> {
-        let subject = subject.to_owned();
-        self.transact(move |tx| Ok(Ok(level(tx, &subject)?))).await
-    }
-
-    async fn set_level(&self, subject: &str, level: Level) -> Result<(), RegistryError> {
-        let subject = subject.to_owned();
+    async fn set_level(&self, subject: Option<&str>, level: Option<Level>) -> Result<(), RegistryError> {
+        let subject = subject.unwrap_or(ALL).to_owned();
         self.transact(move |tx| {
-            tx.execute("INSERT OR REPLACE INTO schema_levels VALUES (?, ?)", [&subject, &level.to_string()])?;
+            match level {
+                Some(level) => {
+                    tx.execute("INSERT OR REPLACE INTO schema_levels VALUES (?, ?)", [&subject, &level.to_string()])?
+                }
+                None => tx.execute("DELETE FROM schema_levels WHERE subject = ?", [&subject])?,
+            };
             Ok(Ok(()))
         })
         .await
     }
+}
+
+/// Under this name the level of all subjects is kept; the API cannot name a subject like it.
+const ALL: &str = "";
+
+fn find(tx: &Transaction<'_>, id: u32) -> rusqlite::Result<Option<Arc<str>>> {
+    let text = |row: &rusqlite::Row<'_>| row.get::<_, String>(0).map(Arc::from);
+    tx.query_row("SELECT schema FROM schemas WHERE id = ?", [id], text).optional()
+}
+
+fn versions(tx: &Transaction<'_>, subject: &str) -> rusqlite::Result<Vec<Version>> {
+    let sql = "SELECT version, id, schema FROM schema_versions JOIN schemas USING (id)
+        WHERE subject = ? ORDER BY version";
+    let mut versions = tx.prepare(sql)?;
+    let versions = versions.query_map([subject], |row| {
+        let schema: String = row.get(2)?;
+        Ok(Version { subject: subject.to_owned(), version: row.get(0)?, id: row.get(1)?, schema: schema.into() })
+    })?;
+    versions.collect()
 }
 
 /// Gives `schema` the smallest id above all others that was not struck off.
@@ -141,20 +178,16 @@ fn add(tx: &Transaction<'_>, schema: &str) -> rusqlite::Result<u32> {
     Ok(id)
 }
 
-fn level(tx: &Transaction<'_>, subject: &str) -> rusqlite::Result<Level> {
+fn own_level(tx: &Transaction<'_>, subject: &str) -> rusqlite::Result<Option<Level>> {
     let level: Option<String> =
         tx.query_row("SELECT level FROM schema_levels WHERE subject = ?", [subject], |row| row.get(0)).optional()?;
-    Ok(level.and_then(|text| text.parse().ok()).unwrap_or_default())
+    Ok(level.and_then(|text| text.parse().ok()))
 }
 
 fn check(tx: &Transaction<'_>, subject: &str, schema: &str) -> rusqlite::Result<Result<(), RegistryError>> {
-    let latest = "SELECT schema FROM schema_versions JOIN schemas USING (id)
-        WHERE subject = ? ORDER BY version DESC LIMIT 1";
-    let latest: Option<String> = tx.query_row(latest, [subject], |row| row.get(0)).optional()?;
-    let Some(latest) = latest else { return Ok(Ok(())) };
-    let level = level(tx, subject)?;
-    Ok(compat::check(level, &latest, schema).map_err(|reason| {
-        let subject = subject.to_owned();
-        RegistryError::Incompatible { subject, level, reason }
-    }))
+    let level = match own_level(tx, subject)? {
+        Some(level) => level,
+        None => own_level(tx, ALL)?.unwrap_or_default(),
+    };
+    Ok(judge(subject, level, &versions(tx, subject)?, schema).agreed())
 }
