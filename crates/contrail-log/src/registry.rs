@@ -58,7 +58,8 @@ pub trait Registry: Send + Sync {
     async fn versions(&self, subject: &str) -> Result<Vec<Version>, RegistryError>;
 
     /// The rule for the next version that is set for a subject, or for all that have none of their own: without a
-    /// subject there always is one. [`level`] gives the one that holds.
+    /// subject there always is one. (Some servers give that one for a subject that has none.) [`level`] gives the one
+    /// that holds.
     async fn level(&self, subject: Option<&str>) -> Result<Option<Level>, RegistryError>;
 
     /// Sets a rule, or takes it away again.

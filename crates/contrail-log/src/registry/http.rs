@@ -6,6 +6,8 @@
 mod absent;
 mod ask;
 #[cfg(test)]
+mod registry_live;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
