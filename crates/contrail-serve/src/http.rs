@@ -6,6 +6,7 @@ mod guard;
 mod live;
 mod node;
 mod openapi;
+mod registry;
 mod shapes;
 mod sql;
 
@@ -18,6 +19,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use contrail_kit::{Class, Classified, Secret};
+use contrail_log::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +43,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct App {
     pub node: Arc<dyn Node>,
     pub live: LiveSky,
+    /// What `/registry` shows; none where schemas are kept elsewhere.
+    pub registry: Option<Arc<dyn Registry>>,
     /// The text of `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     pub options: Options,
@@ -129,6 +133,8 @@ pub fn router(app: App, address: SocketAddr, stop: CancellationToken) -> Router 
         .route("/sql", post(sql::sql));
     Router::new()
         .nest("/api/v1", api)
+        .nest("/registry", registry::routes())
+        .route("/registry/", get(registry::root))
         .route("/api/openapi.json", get(openapi::json))
         .route("/api/states/all", get(shapes::states_all))
         .route("/data/aircraft.json", get(shapes::aircraft_json))

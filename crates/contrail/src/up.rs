@@ -171,6 +171,7 @@ fn start_serve(supervisor: &mut Supervisor, line: &Line, listener: TcpListener, 
     let app = App {
         node: Arc::new(node),
         live: live.clone(),
+        registry: Some(line.registry.clone()),
         metrics: crate::telemetry::metrics(),
         options: Options { token, open_data: http.open_data, hosts: http.hosts.clone() },
     };

@@ -8,6 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
 use super::Options;
@@ -80,13 +82,23 @@ impl Guard {
         self.token.is_none_or(|token| digest(given) == token)
     }
 
+    /// Many clients know only user and password: the token may stand as either.
+    fn matches_basic(&self, given: &str) -> bool {
+        let text = BASE64.decode(given).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        text.as_deref()
+            .and_then(|text| text.split_once(':'))
+            .is_some_and(|(user, password)| self.matches(password) | self.matches(user))
+    }
+
     fn admits(&self, headers: &HeaderMap) -> bool {
         let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let bearer = text(header::AUTHORIZATION)
-            .split_once(' ')
-            .is_some_and(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && self.matches(token.trim()));
+        let authorized = text(header::AUTHORIZATION).split_once(' ').is_some_and(|(scheme, given)| {
+            let given = given.trim();
+            scheme.eq_ignore_ascii_case("bearer") && self.matches(given)
+                || scheme.eq_ignore_ascii_case("basic") && self.matches_basic(given)
+        });
         let mut cookies = text(header::COOKIE).split(';').filter_map(|c| c.trim().split_once('='));
-        self.token.is_none() || bearer || cookies.any(|(name, value)| name == self.cookie && self.matches(value))
+        self.token.is_none() || authorized || cookies.any(|(name, value)| name == self.cookie && self.matches(value))
     }
 
     /// For a link with the right `token=`: a cookie, and the same address without the token.
@@ -120,6 +132,9 @@ pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next
     }
     if guard.admits(request.headers()) {
         return next.run(request).await;
+    }
+    if super::registry::owns(request.uri().path()) {
+        return super::registry::token_needed();
     }
     if has(request.headers(), header::ACCEPT, "text/html") {
         return (StatusCode::UNAUTHORIZED, Html(LOGIN)).into_response();
@@ -227,6 +242,12 @@ mod tests {
             (header::AUTHORIZATION, "bearer secret", true),
             (header::AUTHORIZATION, "Bearer secre", false),
             (header::AUTHORIZATION, "Basic secret", false),
+            (header::AUTHORIZATION, "Basic bWU6c2VjcmV0", true),
+            (header::AUTHORIZATION, "basic c2VjcmV0Og==", true),
+            (header::AUTHORIZATION, "Basic bWU6c2VjcmU=", false),
+            (header::AUTHORIZATION, "Basic c2VjcmV0", false),
+            (header::AUTHORIZATION, "Basic /////w==", false),
+            (header::AUTHORIZATION, "Bearer bWU6c2VjcmV0", false),
             (header::COOKIE, "a=b; contrail_token_8090=secret", true),
             (header::COOKIE, "contrail_token_8091=secret", false),
             (header::COOKIE, "contrail_token_8090=", false),

@@ -72,33 +72,33 @@ impl Node for Quiet {
     }
 }
 
-fn app(options: Options) -> App {
+pub(super) fn app(options: Options) -> App {
     let live = LiveSky::new("b00t", Clock::fixed(T0 + 3 * S), Arc::new(Unknown));
-    App { node: Arc::new(Quiet), live, metrics: Arc::new(|| "contrail_up 1\n".into()), options }
+    App { node: Arc::new(Quiet), live, registry: None, metrics: Arc::new(|| "contrail_up 1\n".into()), options }
 }
 
-async fn send(app: &App, request: Request<Body>) -> Response<Body> {
+pub(super) async fn send(app: &App, request: Request<Body>) -> Response<Body> {
     let address = "127.0.0.1:8090".parse().unwrap();
     router(app.clone(), address, CancellationToken::new()).oneshot(request).await.unwrap()
 }
 
-fn request(method: &str, uri: &str) -> axum::http::request::Builder {
+pub(super) fn request(method: &str, uri: &str) -> axum::http::request::Builder {
     Request::builder().method(method).uri(uri).header(header::HOST, "localhost:8090")
 }
 
-async fn get(app: &App, uri: &str) -> Response<Body> {
+pub(super) async fn get(app: &App, uri: &str) -> Response<Body> {
     send(app, request("GET", uri).body(Body::empty()).unwrap()).await
 }
 
-async fn body(response: Response<Body>) -> Vec<u8> {
+pub(super) async fn body(response: Response<Body>) -> Vec<u8> {
     to_bytes(response.into_body(), 1 << 24).await.unwrap().to_vec()
 }
 
-async fn json_of(response: Response<Body>) -> Value {
+pub(super) async fn json_of(response: Response<Body>) -> Value {
     serde_json::from_slice(&body(response).await).unwrap()
 }
 
-fn kind(headers: &HeaderMap) -> &str {
+pub(super) fn kind(headers: &HeaderMap) -> &str {
     headers.get(header::CONTENT_TYPE).map_or("", |v| v.to_str().unwrap())
 }
 
@@ -392,22 +392,33 @@ fn the_description_is_as_reviewed() {
 #[test]
 fn every_route_is_described() {
     let described = serde_json::to_value(openapi()).unwrap();
-    let source = include_str!("../http.rs");
     let mut routes = 0;
-    for line in source.lines().filter_map(|l| l.trim().strip_prefix(".route(\"")) {
+    let api = [("/api/v1", include_str!("../http.rs")), ("/registry", include_str!("registry.rs"))];
+    let lines = api.iter().flat_map(|(root, source)| source.lines().map(move |line| (root, line.trim())));
+    for (root, line) in lines.filter_map(|(root, line)| Some((root, line.strip_prefix(".route(\"")?))) {
         let path = line.split('"').next().unwrap();
         let path = if path.starts_with("/api")
             || line.contains("shapes::")
+            || path == "/registry/"
             || matches!(path, "/metrics" | "/healthz" | "/readyz")
         {
             path.to_owned()
         } else {
-            format!("/api/v1{path}")
+            format!("{root}{path}")
         };
-        if path != "/api/openapi.json" {
-            assert!(described["paths"].get(&path).is_some(), "{path} is not in the description");
-            routes += 1;
+        let path = path.trim_end_matches('/').to_owned();
+        if path == "/api/openapi.json" {
+            continue;
         }
+        let here = described["paths"].get(&path).unwrap_or_else(|| panic!("{path} is not in the description"));
+        if *root == "/registry" {
+            for method in ["get", "post", "put", "delete"] {
+                // One refusal serves several addresses and is described once.
+                let served = line.contains(&format!("{method}(")) && !line.contains(&format!("{method}(set_mode"));
+                assert!(!served || here.get(method).is_some(), "{method} {path} is not in the description");
+            }
+        }
+        routes += 1;
     }
-    assert!(routes > 20, "{routes}");
+    assert!(routes > 40, "{routes}");
 }

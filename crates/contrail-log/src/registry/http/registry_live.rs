@@ -60,7 +60,10 @@ async fn our_schema_is_registered_once_and_found_by_another_client() {
     one.set_level(Some(&subject), Some(Level::Backward)).await.unwrap();
     for refused in [agree(&one, &subject).await.unwrap_err(), Encoder::new(&one, &subject).await.err().unwrap()] {
         assert_eq!(refused.class(), Class::USER);
-        assert!(refused.to_string().contains("field icao24 is written as long and read as string\nfield "), "{refused}");
+        assert!(
+            refused.to_string().contains("field icao24 is written as long and read as string\nfield "),
+            "{refused}"
+        );
     }
 }
 
