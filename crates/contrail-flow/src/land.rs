@@ -57,6 +57,8 @@ pub enum DeadLetterPolicy {
 pub struct Land {
     pub log: Arc<dyn Log>,
     pub registry: Arc<dyn Registry>,
+    /// The registry's subject of the messages.
+    pub subject: String,
     pub raw: LakeTable,
     pub dead: LakeTable,
     pub policy: CommitPolicy,
@@ -181,7 +183,7 @@ struct Begun {
 
 /// Where landing goes on, by the table; says so. A misfit that was accepted is recorded first.
 async fn begin(land: &Land) -> Result<Begun, LandError> {
-    codec::agree(land.registry.as_ref(), codec::SUBJECT).await?;
+    codec::agree(land.registry.as_ref(), &land.subject).await?;
     let bounds = land.log.bounds().await?;
     let log = Shape { stream: bounds.stream.clone(), partitions: bounds.partitions.keys().copied().collect() };
     let mut held = bounds.partitions.clone();

@@ -9,6 +9,7 @@ mod keys;
 mod layers;
 #[cfg(test)]
 mod reference;
+mod registry;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use bytes::Bytes;
 pub use layers::{Origin, Origins};
 #[cfg(test)]
 pub use reference::reference;
+pub use registry::Registry;
 pub use sources::Sources;
 
 /// The embedded reference: every key with a comment.
@@ -40,6 +42,7 @@ pub struct Config {
     pub demo_data_dir: PathBuf,
     pub feed: BTreeMap<String, FeedConfig>,
     pub log: Log,
+    pub registry: Registry,
     pub lake: Lake,
     pub land: Land,
     pub build: Build,
@@ -269,6 +272,7 @@ impl Config {
             ("query.timeout".into(), zero(self.query.timeout)),
             ("query.rows".into(), least(self.query.rows, 1)),
         ];
+        wrong.extend(self.registry.faults());
         for (name, feed) in &self.feed {
             wrong.extend(feed_faults(name, feed));
         }

@@ -1,10 +1,12 @@
-//! The stream of this node, opened by its configuration: an embedded log, or Kafka with a spool before it; a registry.
+//! The stream of this node, opened by its configuration: an embedded log, or Kafka with a spool before it; a registry
+//! beside the embedded log, or elsewhere.
 
 use std::sync::Arc;
 
 use anyhow::Result;
 use contrail_kit::Clock;
 use contrail_log::kafka::{self, Security, Wanted};
+use contrail_log::registry::http::HttpRegistry;
 use contrail_log::{EmbeddedLog, KafkaLog, Log, Registry, Spool, embedded};
 
 use crate::config::{Config, LogKind};
@@ -41,7 +43,10 @@ impl Stream {
         };
         // Beside Kafka it holds the registry alone: ids stay when a node moves from one log to the other.
         let embedded = EmbeddedLog::open(file("log.db"), options.clone()).await?;
-        let registry: Arc<dyn Registry> = Arc::new(embedded.registry());
+        let registry: Arc<dyn Registry> = match config.registry.elsewhere() {
+            Some(options) => Arc::new(HttpRegistry::open(options)?),
+            None => Arc::new(embedded.registry()),
+        };
         let subject = format!("{}-value", config.log.topic);
         if config.log.kind == LogKind::Embedded {
             return Ok(Self { log: Arc::new(embedded), kafka: None, spool: None, registry, subject });

@@ -124,6 +124,7 @@ fn start_land(supervisor: &mut Supervisor, line: &Line, flags: &cli::Up, landed:
     let land = Land {
         log: line.stream.log.clone(),
         registry: line.stream.registry.clone(),
+        subject: line.stream.subject.clone(),
         raw: line.house.raw.clone(),
         dead: line.house.dead.clone(),
         policy: CommitPolicy { interval: commit.interval, rows: commit.rows, bytes: commit.bytes.get() as usize },
@@ -171,7 +172,7 @@ fn start_serve(supervisor: &mut Supervisor, line: &Line, listener: TcpListener, 
     let app = App {
         node: Arc::new(node),
         live: live.clone(),
-        registry: Some(line.registry.clone()),
+        registry: line.house.config.registry.url.is_none().then(|| line.stream.registry.clone()),
         metrics: crate::telemetry::metrics(),
         options: Options { token, open_data: http.open_data, hosts: http.hosts.clone() },
     };

@@ -274,6 +274,7 @@ impl Parts {
         Land {
             log: Arc::new(self.log.clone()),
             registry: Arc::new(self.log.registry()),
+            subject: "flight-states-value".into(),
             raw: self.raw.clone(),
             dead: self.dead.clone(),
             policy,

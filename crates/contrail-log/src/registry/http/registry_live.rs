@@ -1,26 +1,13 @@
 //! The client against a real registry: the seam's promises, and where that server differs from others.
 
 use contrail_kit::{Class, Classified};
+use contrail_testkit::Services;
+use contrail_testkit::live::fresh_name;
 
 use super::*;
 use crate::codec::{Encoder, SCHEMA, agree};
 use crate::conformance;
 use crate::conformance::registry::Prefixed;
-
-/// Where the registry's API begins; without one a line that says so has been printed.
-fn registry() -> Option<String> {
-    let url = std::env::var("REGISTRY_URL").ok().filter(|url| !url.is_empty());
-    if url.is_none() {
-        let line = "SKIPPED (no REGISTRY_URL: run make services)";
-        assert!(!std::env::var("CI").is_ok_and(|ci| ci == "true"), "{line}");
-        println!("{line}");
-    }
-    url
-}
-
-fn fresh_name(what: &str) -> String {
-    format!("{what}-{}", uuid::Uuid::new_v4().simple())
-}
 
 fn open(options: Options) -> HttpRegistry {
     HttpRegistry::open(options).unwrap()
@@ -28,7 +15,7 @@ fn open(options: Options) -> HttpRegistry {
 
 #[tokio::test]
 async fn it_keeps_the_promises_of_a_registry() {
-    let Some(url) = registry() else { return };
+    let Some(url) = Services::registry() else { return };
     conformance::registry::run(async || Prefixed {
         prefix: fresh_name("suite") + "-",
         registry: open(Options::new(&url)),
@@ -38,7 +25,7 @@ async fn it_keeps_the_promises_of_a_registry() {
 
 #[tokio::test]
 async fn our_schema_is_registered_once_and_found_by_another_client() {
-    let Some(url) = registry() else { return };
+    let Some(url) = Services::registry() else { return };
     let subject = fresh_name("states") + "-value";
     let off = open(Options { register: false, ..Options::new(&url) });
     let error = off.register(&subject, SCHEMA).await.unwrap_err();
@@ -69,7 +56,7 @@ async fn our_schema_is_registered_once_and_found_by_another_client() {
 
 #[tokio::test]
 async fn an_id_that_nobody_has_is_waited_for_and_then_nobodys() {
-    let Some(url) = registry() else { return };
+    let Some(url) = Services::registry() else { return };
     let registry = open(Options { patience: Duration::from_millis(500), ..Options::new(&url) });
     let id = u32::MAX >> 1;
     assert_eq!(registry.peek(id).await.unwrap(), None);
@@ -81,7 +68,7 @@ async fn an_id_that_nobody_has_is_waited_for_and_then_nobodys() {
 
 #[tokio::test]
 async fn an_address_beside_the_api_is_named_and_is_no_verdict() {
-    let Some(url) = registry() else { return };
+    let Some(url) = Services::registry() else { return };
     let wrong = url.replace("/apis/", "/nowhere/");
     assert_ne!(wrong, url);
     for _ in 0..2 {
