@@ -1,5 +1,6 @@
 //! The API route by route, hostile bodies, and our own client and Confluent's against it.
 
+mod kafka_live;
 mod python;
 
 use axum::body::Body;

@@ -14,22 +14,31 @@ use contrail_types::state;
 use super::*;
 use crate::live::testing::{T0, batch, row};
 
+/// A Python with Confluent's client; without one a line that says so has been printed.
 fn python() -> Option<PathBuf> {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.contrail/venv/bin/python");
     let path = std::env::var_os("CONTRAIL_PYTHON").map_or(default, PathBuf::from);
     let probe = "from confluent_kafka.schema_registry import avro";
     let works = std::process::Command::new(&path).args(["-c", probe]).output();
-    works.is_ok_and(|output| output.status.success()).then_some(path)
+    if works.is_ok_and(|output| output.status.success()) {
+        return Some(path);
+    }
+    let line = "SKIPPED (no Python with confluent-kafka: run scripts/setup test)";
+    assert!(!std::env::var("CI").is_ok_and(|ci| ci == "true"), "{line}");
+    println!("{line}");
+    None
+}
+
+/// Runs a script of this folder: one JSON in, one JSON out; none without a Python.
+pub(super) async fn run(script: &str, asked: Value) -> Option<Value> {
+    let script = format!("{}/src/http/registry/tests/{script}", env!("CARGO_MANIFEST_DIR"));
+    let child = tokio::process::Command::new(python()?).arg(script).arg(asked.to_string()).output().await.unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+    Some(serde_json::from_slice(&child.stdout).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn confluents_serialisers_read_and_write_our_messages() {
-    let Some(python) = python() else {
-        let line = "SKIPPED (no Python with confluent-kafka: run scripts/setup test)";
-        assert!(!std::env::var("CI").is_ok_and(|ci| ci == "true"), "{line}");
-        println!("{line}");
-        return;
-    };
     let token = Options { token: Some(Secret::new("t0ken")), ..Options::default() };
     let bench = bench(token).await;
     let (url, stop) = bench.listen().await;
@@ -40,11 +49,7 @@ async fn confluents_serialisers_read_and_write_our_messages() {
     let frames: Vec<String> = ours.iter().map(|message| BASE64.encode(message.value.unwrap())).collect();
     let id = encoder.schema_id();
     let asked = json!({ "url": url, "token": "t0ken", "schema": SCHEMA, "id": id, "frames": frames });
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/registry/tests/serialisers.py");
-    let child = tokio::process::Command::new(python).arg(script).arg(asked.to_string()).output().await.unwrap();
-    let said = String::from_utf8_lossy(&child.stderr).into_owned();
-    assert!(child.status.success(), "{said}");
-    let answer: Value = serde_json::from_slice(&child.stdout).unwrap();
+    let Some(answer) = run("serialisers.py", asked).await else { return };
 
     // Read there: what we wrote.
     let addresses: Vec<&str> =
