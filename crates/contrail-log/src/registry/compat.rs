@@ -139,7 +139,8 @@ impl<'a> Resolver<'a> {
         }
         match (writer, reader) {
             (Schema::Union(writers), _) => {
-                writers.variants().iter().fold(true, |fits, branch| self.resolve(branch, reader, path) && fits)
+                let clashes = writers.variants().iter().filter(|branch| !self.resolve(branch, reader, path));
+                clashes.count() == 0
             }
             (_, Schema::Union(readers)) => {
                 if readers.variants().iter().any(|branch| self.would_fit(writer, branch, path)) {
@@ -193,7 +194,7 @@ impl<'a> Resolver<'a> {
         let begun = self.fits.len();
         self.fits.push(pair.clone());
         self.fits_set.insert(pair.clone());
-        let fits = r.fields.iter().fold(true, |fits, field| self.field(w, field, path) && fits);
+        let fits = r.fields.iter().filter(|field| !self.field(w, field, path)).count() == 0;
         if !fits {
             for forgotten in self.fits.drain(begun..) {
                 self.fits_set.remove(&forgotten);
