@@ -6,6 +6,7 @@
 
 pub mod deriving;
 pub mod landing;
+pub mod letters;
 pub mod starting;
 
 use std::collections::BTreeMap;

@@ -87,7 +87,9 @@ pub async fn run(source: Source, stop: CancellationToken) -> Result<(), SourceEr
 /// Fetches from one feed and appends, in order, until it ends or `stop`.
 async fn follow(source: Source, mut feed: Box<dyn Feed>, stop: CancellationToken) -> Result<(), SourceError> {
     let name = feed.name().to_owned();
-    source.pulse.with(|beats| beats.feeds.insert(name.clone(), FeedPulse { health: feed.watch(), held_up: None, missed: 0 }));
+    source
+        .pulse
+        .with(|beats| beats.feeds.insert(name.clone(), FeedPulse { health: feed.watch(), held_up: None, missed: 0 }));
     let mut writer = Writer::new(&source).await?;
     loop {
         let next = tokio::select! {

@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::build::BuildError;
 use crate::build::append::{may_hold, touched};
+use crate::letters;
 use crate::rules::deriving::{self, Progress};
 use crate::rules::landing;
 
@@ -40,12 +41,14 @@ impl Finding {
 
 /// Rows and dead letters together hold each offset once and without a gap, up to what the table says has landed.
 pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Result<Vec<Finding>, BuildError> {
-    let letters = dead.load().await?;
+    let dead_version = dead.load().await?;
     let version = raw.load().await?;
-    let pins = (raw.pin(every(&version)), dead.pin(every(&letters)));
+    let pins = (raw.pin(every(&version)), dead.pin(every(&dead_version)));
     let input = |version: &Version| Input::files(every(version).into_iter().map(PathBuf::from).collect());
     let landed = ("landed".to_owned(), Input::batch(landed(&version)?));
-    let inputs = [(raw.name().to_owned(), input(&version)), (dead.name().to_owned(), input(&letters)), landed];
+    let replayed = ("replayed".to_owned(), Input::batch(replayed(&version)?));
+    let inputs =
+        [(raw.name().to_owned(), input(&version)), (dead.name().to_owned(), input(&dead_version)), landed, replayed];
     let engine = engine.clone();
     let counted = tokio::task::spawn_blocking(move || {
         let _pins = pins;
@@ -54,7 +57,12 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
                           min(log_offset), max(log_offset)
                    FROM (SELECT log_stream, log_partition, log_offset FROM states_raw UNION ALL
                          SELECT log_stream, log_partition, log_offset
-                         FROM dead_letters JOIN landed USING (log_stream, log_partition) WHERE log_offset < next)
+                         FROM dead_letters JOIN landed USING (log_stream, log_partition)
+                         WHERE log_offset < next AND NOT EXISTS (
+                             SELECT 1 FROM replayed
+                             WHERE replayed.log_stream = dead_letters.log_stream
+                               AND replayed.log_partition = dead_letters.log_partition
+                               AND log_offset >= first_offset AND log_offset < end_offset))
                    GROUP BY ALL ORDER BY ALL";
         let inputs: Vec<(&str, Input)> = inputs.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();
         engine.query_over(sql, &inputs, &[])
@@ -69,7 +77,8 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
         let said = landing::offsets(version.properties(), stream).unwrap_or_default();
         let next = said.get(&partition).copied().unwrap_or(0);
         let holes = landing::holes(version.properties(), stream).unwrap_or_default();
-        let holes = holes.get(&partition).copied().unwrap_or(0);
+        let purged = landing::purged(dead_version.properties(), stream).unwrap_or_default();
+        let holes = [holes, purged].iter().filter_map(|count| count.get(&partition)).sum::<i64>();
         let wrong = if rows != distinct {
             Some(format!("{} offsets stand twice", rows - distinct))
         } else if last - first + 1 - rows > holes {
@@ -91,6 +100,18 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
         findings.push(Finding::new(raw.name(), true, "nothing has landed yet".into()));
     }
     Ok(findings)
+}
+
+/// What the raw table says has been replayed of dead letters, as rows.
+fn replayed(version: &Version) -> Result<RecordBatch, BuildError> {
+    let spans = letters::replayed_spans(version).unwrap_or_default();
+    let number = |of: fn(&Range<i64>) -> i64| spans.iter().map(|(_, _, span)| of(span)).collect::<Vec<_>>();
+    Ok(RecordBatch::try_from_iter([
+        ("log_stream", Arc::new(StringArray::from_iter_values(spans.iter().map(|(s, ..)| s))) as ArrayRef),
+        ("log_partition", Arc::new(Int32Array::from_iter_values(spans.iter().map(|(_, p, _)| *p)))),
+        ("first_offset", Arc::new(Int64Array::from(number(|span| span.start)))),
+        ("end_offset", Arc::new(Int64Array::from(number(|span| span.end)))),
+    ])?)
 }
 
 /// What the raw table says has landed, as rows.

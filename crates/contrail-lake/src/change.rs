@@ -70,6 +70,12 @@ impl Change {
         Self::new(Operation::Replace, new, Remove::Paths(old.into_iter().map(Into::into).collect()))
     }
 
+    /// Replaces files by others with other rows; both may be of any partition. All old ones must be live at every
+    /// attempt, else [`crate::CommitFailed::Stale`].
+    pub fn replace(old: impl IntoIterator<Item = impl Into<String>>, new: Vec<EncodedFile>) -> Self {
+        Self::new(Operation::Overwrite, new, Remove::Paths(old.into_iter().map(Into::into).collect()))
+    }
+
     /// Takes files away with their rows (retention). All must be live at every attempt, else
     /// [`crate::CommitFailed::Stale`].
     pub fn delete(paths: impl IntoIterator<Item = impl Into<String>>) -> Self {

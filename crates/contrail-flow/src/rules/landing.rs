@@ -7,6 +7,7 @@ use super::{Offsets, Properties};
 
 const PREFIX: &str = "contrail.offsets.";
 const HOLES: &str = "contrail.holes.";
+const PURGED: &str = "contrail.purged.";
 const NAMED: &str = "contrail.stream.";
 /// The property with every start that went on although log and table did not fit together.
 pub const ACCEPTED: &str = "contrail.accepted";
@@ -67,6 +68,28 @@ pub fn holes_property(
     }
     let text = serde_json::to_string(&holes).expect("integers serialise");
     Ok(more.values().any(|count| *count > 0).then(|| (format!("{HOLES}{stream}"), text)))
+}
+
+/// How many letters of a stream were deleted from the table of dead letters without having been replayed.
+pub fn purged(properties: &Properties, stream: &str) -> Result<Offsets, Refused> {
+    map(properties, format!("{PURGED}{stream}"))
+}
+
+/// The properties to write for letters that are deleted, by stream and partition.
+pub fn purged_properties(
+    properties: &Properties,
+    gone: &BTreeMap<String, Offsets>,
+) -> Result<Vec<(String, String)>, Refused> {
+    let mut written = Vec::new();
+    for (stream, partitions) in gone {
+        let mut all = purged(properties, stream)?;
+        for (partition, count) in partitions {
+            *all.entry(*partition).or_default() += count;
+        }
+        let text = serde_json::to_string(&all).expect("integers serialise");
+        written.push((format!("{PURGED}{stream}"), text));
+    }
+    Ok(written)
 }
 
 fn map(properties: &Properties, key: String) -> Result<Offsets, Refused> {
