@@ -1,8 +1,10 @@
 // The Explore page: one period, its figures, and filters that every figure sets for all the others.
+import { errorText } from '../api/errorText'
+import { EmptyPage } from '../ui/EmptyPage'
 import { AltitudeBands } from './AltitudeBands'
 import { Bars } from './Bars'
 import { DensityMap } from './DensityMap'
-import { EmptyPage, errorText, NothingMatches, Stale } from './States'
+import { NothingMatches, Stale } from './States'
 import { ExploreHeader } from './ExploreHeader'
 import styles from './ExplorePage.module.css'
 import { Kpis } from './Kpis'

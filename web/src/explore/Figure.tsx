@@ -1,10 +1,12 @@
 import { Download, Table2 } from 'lucide-react'
-import { useId, type ReactNode } from 'react'
+import type { ReactNode } from 'react'
+import { errorText } from '../api/errorText'
 import button from '../ui/Button.module.css'
+import { Panel } from '../ui/Panel'
+import styles from '../ui/Panel.module.css'
+import tableStyles from '../ui/Table.module.css'
 import { download, type Table } from './csv'
-import styles from './Figure.module.css'
 import type { FigureName } from './search'
-import { errorText } from './States'
 import type { ExploreModel } from './useExplore'
 
 const MOST_ROWS = 500
@@ -29,7 +31,6 @@ export interface FigureProps {
 /** A panel with a title, and everything that it shows also as a sentence, a table and a file. */
 export function Figure(props: FigureProps) {
   const { model, name, title, meaning, sentence, table, readout, error, onRetry, children } = props
-  const id = useId()
   const asTable = model.search.table?.includes(name) ?? false
   const toggle = () => {
     const others = (model.search.table ?? []).filter(other => other !== name)
@@ -38,32 +39,35 @@ export function Figure(props: FigureProps) {
   }
   const shown = asTable && table ? table() : null
   return (
-    <section className={styles.figure} aria-labelledby={id} data-figure={name}>
-      <header>
-        <h2 id={id}>{title}</h2>
-        <span className={styles.meaning}>{readout ?? meaning}</span>
-        {shown && (
+    <Panel
+      title={title}
+      meaning={readout ?? meaning}
+      actions={
+        <>
+          {shown && (
+            <button
+              type="button"
+              className={button.icon}
+              aria-label={`${title}: save as CSV`}
+              title="Save as CSV"
+              onClick={() => save(name, shown)}
+            >
+              <Download size={15} strokeWidth={1.75} aria-hidden />
+            </button>
+          )}
           <button
             type="button"
             className={button.icon}
-            aria-label={`${title}: save as CSV`}
-            title="Save as CSV"
-            onClick={() => save(name, shown)}
+            aria-label={`${title}: show as table`}
+            title="Table"
+            aria-pressed={asTable}
+            onClick={toggle}
           >
-            <Download size={15} strokeWidth={1.75} aria-hidden />
+            <Table2 size={15} strokeWidth={1.75} aria-hidden />
           </button>
-        )}
-        <button
-          type="button"
-          className={button.icon}
-          aria-label={`${title}: show as table`}
-          title="Table"
-          aria-pressed={asTable}
-          onClick={toggle}
-        >
-          <Table2 size={15} strokeWidth={1.75} aria-hidden />
-        </button>
-      </header>
+        </>
+      }
+    >
       {sentence !== '' && <span className="visually-hidden" role="img" aria-label={sentence} />}
       {error && !table ? (
         <div className={styles.failed} role="alert">
@@ -80,7 +84,7 @@ export function Figure(props: FigureProps) {
       ) : (
         <div className={styles.waiting} aria-hidden />
       )}
-    </section>
+    </Panel>
   )
 }
 
@@ -90,7 +94,7 @@ function Rows({ table: { columns, rows }, label }: { table: Table; label: string
   return (
     // Scrolls, so the keyboard must be able to reach it.
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div className={styles.table} tabIndex={0} role="region" aria-label={`${label}, table`}>
+    <div className={tableStyles.table} tabIndex={0} role="region" aria-label={`${label}, table`}>
       <table>
         <thead>
           <tr>

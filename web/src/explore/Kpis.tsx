@@ -4,9 +4,10 @@ import { measure, measureText } from '../format/units'
 import { useUnits, useZone } from '../prefs/preferences'
 import { serverNow } from '../sky/clock'
 import { useFeed } from '../sky/feed'
+import { Kpi } from '../ui/Kpi'
+import styles from '../ui/Kpis.module.css'
 import { useTick } from '../ui/useTick'
 import { Change } from './Change'
-import styles from './Kpis.module.css'
 import { lengthText } from './period'
 import type { ExploreModel } from './useExplore'
 
@@ -86,31 +87,5 @@ function DataAge({ model: { figures } }: { model: ExploreModel }) {
       unit={unit.join(' ')}
       text={landed ? `landed ${formatClock(landed, zone)} ${zoneName(zone)}` : 'nothing landed yet'}
     />
-  )
-}
-
-interface KpiProps {
-  name: string
-  /** Null while it is not known: its place is kept. */
-  value: string | null
-  unit?: string
-  text: string
-  title?: string
-  children?: React.ReactNode
-}
-
-function Kpi({ name, value, unit, text, title, children }: KpiProps) {
-  return (
-    <div title={title}>
-      <dt>{name}</dt>
-      <dd className={styles.value}>
-        {value === null ? <i className={styles.waiting} /> : value}
-        {value !== null && unit && <span className="unit">{unit}</span>}
-      </dd>
-      <dd className={styles.text}>
-        {children}
-        <span>{text}</span>
-      </dd>
-    </div>
   )
 }
