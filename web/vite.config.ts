@@ -8,6 +8,6 @@ export default defineConfig({
   // Small fonts and images stay files: a data: URL would need a wider content security policy.
   build: { target: 'es2022', assetsInlineLimit: 0, chunkSizeWarningLimit: 1300 },
   worker: { format: 'es' },
-  server: { proxy: { '/api': { target: api } } },
+  server: { proxy: { '/api': { target: api }, '/registry': { target: api } } },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 })

@@ -1,6 +1,7 @@
 // A stand-in for the server while the web is developed and tested alone: speaks the HTTP interface over a synthetic sky
 // and serves dist/. `PORT` (8471), `COUNT` (12000), `INTERVAL` in seconds (10). POST /mock {"mode": …} sets a fault:
 // "ok", "empty" (no frame yet), "failed" (the feed fails), "late", "down" (every answer is 503, streams are cut).
+// POST /mock {"stream": …} sets what the Stream page sees: one of the scenes of stream.mjs.
 import { createReadStream, existsSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
@@ -8,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { exploreAnswer, exploreDensity, exploreRange } from './explore.mjs'
 import { frameAt, hex, makeSky, stateAt } from './sky.mjs'
+import { makeStream, SCENES } from './stream.mjs'
 
 const PORT = Number(process.env.PORT ?? 8471)
 const INTERVAL = Number(process.env.INTERVAL ?? 10)
@@ -16,6 +18,7 @@ const BOOT = Math.random().toString(36).slice(2, 10)
 const CSP = "default-src 'self'; img-src 'self' data: blob:; worker-src 'self'"
 const flights = makeSky(Number(process.env.COUNT ?? 12_000))
 const byIcao = new Map(flights.map(flight => [hex(flight.icao), flight]))
+const stream = makeStream(flights, INTERVAL)
 const listeners = new Set()
 const frames = new Map()
 
@@ -226,6 +229,24 @@ function status() {
   }
 }
 
+function receiver() {
+  return {
+    ...status().feeds[0],
+    name: 'roof',
+    kind: 'readsb',
+    state: 'ok',
+    interval_s: 1,
+    next_fetch_at: iso(Math.ceil(now())),
+    last_fetch_at: iso(Math.floor(now())),
+    status: 200,
+    message: null,
+    error: null,
+    retry_at: null,
+    rows: 214,
+    credits: null,
+  }
+}
+
 const ROUTES = [
   [/^\/status$/, ({ response }) => json(response, status())],
   [
@@ -275,6 +296,22 @@ const ROUTES = [
   [/^\/explore$/, ({ response, query }) => json(response, exploreAnswer(query))],
   [/^\/explore\/density$/, ({ response, query }) => json(response, exploreDensity(query))],
   [/^\/explore\/range$/, ({ response }) => json(response, exploreRange())],
+  [/^\/stream$/, ({ response }) => json(response, stream.answer([...status().feeds, receiver()]))],
+  [
+    /^\/stream\/tail$/,
+    ({ response, query }) =>
+      stream.scene() === 'away'
+        ? problem(response, 503, 'Kafka cannot be read', 'No broker answers: broker-2:9093: connection refused')
+        : void stream.tail(query, () => response.destroyed).then(answer => json(response, answer)),
+  ],
+  [/^\/stream\/dead-letters$/, ({ response, query }) => json(response, stream.deadLetters(query))],
+  [
+    /^\/stream\/dead-letters\/(replay|purge)$/,
+    ({ request, response, match }) =>
+      request.method === 'POST'
+        ? readBody(request, filter => json(response, stream[match[1]](filter)))
+        : problem(response, 405, 'Use POST', null),
+  ],
 ]
 
 const TYPES = {
@@ -299,22 +336,32 @@ function serveFile(response, path) {
   createReadStream(file).pipe(response)
 }
 
-function setMode(request, response) {
+function readBody(request, handle) {
   let body = ''
   request.on('data', chunk => (body += chunk))
-  request.on('end', () => {
-    mode = JSON.parse(body).mode
+  request.on('end', () => handle(JSON.parse(body)))
+}
+
+function setMode(request, response) {
+  readBody(request, wanted => {
+    if (SCENES.includes(wanted.stream)) stream.setScene(wanted.stream)
+    if (wanted.mode) mode = wanted.mode
     if (mode === 'down') {
       for (const listener of listeners) listener.destroy()
       listeners.clear()
-    } else takeFrame()
-    json(response, { mode })
+    } else if (wanted.mode) takeFrame()
+    json(response, { mode, stream: stream.scene() })
   })
 }
 
 createServer((request, response) => {
   const url = new URL(request.url, 'http://localhost')
   if (url.pathname === '/mock' && request.method === 'POST') return setMode(request, response)
+  const schema = /^\/registry\/schemas\/ids\/(\d+)$/.exec(url.pathname)
+  if (schema) {
+    const found = stream.schemaText(Number(schema[1]))
+    return found ? json(response, found) : json(response, { error_code: 40403, message: 'Schema not found' }, 404)
+  }
   if (!url.pathname.startsWith('/api/v1')) return serveFile(response, url.pathname)
   if (mode === 'down') return problem(response, 503, 'Stopped', null)
   const path = url.pathname.slice('/api/v1'.length)
