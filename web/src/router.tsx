@@ -5,6 +5,7 @@ import { parseSearch, stringifySearch } from './params'
 import { NotFound } from './shell/NotFound'
 import { PageError } from './shell/PageError'
 import { Shell } from './shell/Shell'
+import { readStreamSearch } from './stream/search'
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound, errorComponent: PageError })
 
@@ -30,8 +31,15 @@ const explore = createRoute({
   component: lazyRouteComponent(() => import('./explore/ExplorePage'), 'ExplorePage'),
 })
 
+const stream = createRoute({
+  getParentRoute: () => root,
+  path: '/stream',
+  validateSearch: readStreamSearch,
+  component: lazyRouteComponent(() => import('./stream/StreamPage'), 'StreamPage'),
+})
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, live, explore]),
+  routeTree: root.addChildren([home, live, explore, stream]),
   parseSearch,
   stringifySearch,
   defaultPreload: 'intent',

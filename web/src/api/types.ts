@@ -2,8 +2,8 @@
 export type FeedState = 'ok' | 'waiting' | 'late' | 'failed' | 'ended'
 
 export interface Credits {
-  remaining: number
-  limit: number
+  remaining: number | null
+  limit: number | null
   window?: string
   runs_out_at?: string | null
 }
@@ -30,7 +30,7 @@ export interface FeedStatus {
   message: string | null
   error: string | null
   retry_at: string | null
-  rows: number
+  rows: number | null
   credits: Credits | null
   clock_skew_s: number | null
   bad_rows: number

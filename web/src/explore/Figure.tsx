@@ -4,7 +4,7 @@ import { errorText } from '../api/errorText'
 import button from '../ui/Button.module.css'
 import { Panel } from '../ui/Panel'
 import styles from '../ui/Panel.module.css'
-import tableStyles from '../ui/Table.module.css'
+import { TableScroll } from '../ui/TableScroll'
 import { download, type Table } from './csv'
 import type { FigureName } from './search'
 import type { ExploreModel } from './useExplore'
@@ -92,9 +92,7 @@ const save = (name: string, table: Table) => download(`contrail-${name}.csv`, ta
 
 function Rows({ table: { columns, rows }, label }: { table: Table; label: string }) {
   return (
-    // Scrolls, so the keyboard must be able to reach it.
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div className={tableStyles.table} tabIndex={0} role="region" aria-label={`${label}, table`}>
+    <TableScroll label={`${label}, table`}>
       <table>
         <thead>
           <tr>
@@ -126,6 +124,6 @@ function Rows({ table: { columns, rows }, label }: { table: Table; label: string
           The first {MOST_ROWS} of {rows.length.toLocaleString('en-US')} rows; the file has them all.
         </p>
       )}
-    </div>
+    </TableScroll>
   )
 }

@@ -1,7 +1,7 @@
 import { X } from 'lucide-react'
 import { useEffect, useRef } from 'react'
 import button from '../ui/Button.module.css'
-import styles from './HelpDialog.module.css'
+import styles from '../ui/Dialog.module.css'
 
 export const HELP_ID = 'help'
 

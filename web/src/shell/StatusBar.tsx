@@ -20,7 +20,7 @@ export function StatusBar() {
       <State summary={summary} server={server} lost={feed.contact === 'lost'} />
       <Announcement title={summary.title} detail={summary.detail} />
       {event && <Freshness feed={feed} server={server} tone={summary.tone} />}
-      {event?.credits && <Credits remaining={event.credits.remaining} limit={event.credits.limit} />}
+      {event?.credits && <Credits {...event.credits} />}
       <span className={styles.space} />
       {event && (
         <>
@@ -96,7 +96,8 @@ function Freshness({ feed, server, tone }: { feed: Feed; server: number; tone: s
   )
 }
 
-function Credits({ remaining, limit }: { remaining: number; limit: number }) {
+function Credits({ remaining, limit }: { remaining: number | null; limit: number | null }) {
+  if (remaining === null || limit === null) return null
   return (
     <span className={styles.wide}>
       <svg className={styles.credits} viewBox="0 0 52 4" width="52" height="4" aria-hidden>

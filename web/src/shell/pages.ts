@@ -1,8 +1,8 @@
 // The pages that exist, in the order of the rail and of the phone's tab bar.
-import { ChartColumn, Map as MapIcon, type LucideIcon } from 'lucide-react'
+import { Activity, ChartColumn, Map as MapIcon, type LucideIcon } from 'lucide-react'
 
 export interface Page {
-  to: '/live' | '/explore'
+  to: '/live' | '/explore' | '/stream'
   name: string
   icon: LucideIcon
 }
@@ -10,4 +10,5 @@ export interface Page {
 export const PAGES: readonly Page[] = [
   { to: '/live', name: 'Live', icon: MapIcon },
   { to: '/explore', name: 'Explore', icon: ChartColumn },
+  { to: '/stream', name: 'Stream', icon: Activity },
 ]

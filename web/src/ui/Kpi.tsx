@@ -8,15 +8,19 @@ export interface KpiProps {
   unit?: string
   text: string
   title?: string
+  /** At the right of the number: a small chart. */
+  aside?: ReactNode
+  /** The number in the colour of its state. */
+  tone?: 'warn' | 'bad'
   children?: ReactNode
 }
 
 /** One number of a row of them, in a `<dl className={kpis}>`. */
-export function Kpi({ name, value, unit, text, title, children }: KpiProps) {
+export function Kpi({ name, value, unit, text, title, aside, tone, children }: KpiProps) {
   return (
     <div title={title}>
       <dt>{name}</dt>
-      <dd className={styles.value}>
+      <dd className={styles.value} data-tone={tone}>
         {value === null ? <i className={styles.waiting} /> : value}
         {value !== null && unit && <span className="unit">{unit}</span>}
       </dd>
@@ -24,6 +28,7 @@ export function Kpi({ name, value, unit, text, title, children }: KpiProps) {
         {children}
         <span>{text}</span>
       </dd>
+      {aside && <dd className={styles.aside}>{aside}</dd>}
     </div>
   )
 }
