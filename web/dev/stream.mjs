@@ -55,7 +55,9 @@ export function makeStream(flights, interval) {
         landed: scene === 'empty' ? null : end - lag,
         lag_rows: lag,
         appended_per_s:
-          scene === 'empty' ? 0 : (part.length / interval) * (1 + 0.04 * Math.sin(now() / 17 + partition)),
+          scene === 'empty'
+            ? 0
+            : (part.length / interval) * (1 + 0.02 * Math.sin(now() / 17 + partition) + 0.09 * Math.sin(now() / 53)),
         writer:
           scene === 'empty'
             ? null
@@ -128,7 +130,7 @@ export function makeStream(flights, interval) {
       partitions: list,
       lag_rows: sum(list.map(partition => partition.lag_rows)),
       appended_per_s: rate,
-      landed_per_s: rate * (scene === 'empty' ? 0 : 0.985 + 0.02 * Math.sin(now() / 23)),
+      landed_per_s: rate * (scene === 'empty' ? 0 : 0.97 + 0.03 * Math.sin(now() / 23)),
       bytes: kafka ? null : scene === 'empty' ? 4096 : 412_000_000,
       limit_bytes: kafka ? null : 2_147_483_648,
       differences: kafka

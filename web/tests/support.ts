@@ -50,6 +50,13 @@ export async function setMode(request: APIRequestContext, mode: string) {
   base.skip(!known, 'This server has no door for faults; the stand-in server has.')
 }
 
+/** Puts the stand-in server's stream into a scene, dead letters as at the start; skips like `setMode`. */
+export async function setScene(request: APIRequestContext, stream: string) {
+  const answer = await request.post('/mock', { data: { stream }, failOnStatusCode: false })
+  const known = answer.ok() && (await answer.json().catch(() => null))?.stream === stream
+  base.skip(!known, 'This server has no door for scenes; the stand-in server has.')
+}
+
 export async function expectAccessible(page: Page) {
   // Half faded in, text has half its contrast.
   await page.evaluate(() => Promise.allSettled(document.getAnimations().map(animation => animation.finished)))

@@ -19,15 +19,23 @@ const COLUMNS = 8
 export interface MessageRowsProps {
   rows: readonly Row[]
   label: string
+  /** A message was opened: what moves would carry it away. */
+  onOpen?: () => void
   /** Below the last row. */
   foot?: ReactNode
 }
 
-export function MessageRows({ rows, label, foot }: MessageRowsProps) {
+export function MessageRows({ rows, label, onOpen, foot }: MessageRowsProps) {
   const zone = useZone()
   const [open, setOpen] = useState<string | null>(null)
   const set = useSetStreamSearch()
-  const toggle = useCallback((key: string) => setOpen(current => (current === key ? null : key)), [])
+  const toggle = useCallback(
+    (key: string) => {
+      setOpen(current => (current === key ? null : key))
+      onOpen?.()
+    },
+    [onOpen],
+  )
   const narrow = useCallback((icao24: string) => set({ icao24 }), [set])
   return (
     <TableScroll label={label}>

@@ -1,5 +1,5 @@
 import { Clock, Pause, Play, X } from 'lucide-react'
-import { useEffect, useId, useState } from 'react'
+import { useCallback, useEffect, useId, useState } from 'react'
 import { errorText } from '../api/errorText'
 import { fromInput, toInput } from '../explore/period'
 import { formatNumber, plural } from '../format/numbers'
@@ -54,7 +54,9 @@ export function Messages({ stream }: { stream: string }) {
 
 function Following({ stream }: { stream: string }) {
   const search = useStreamSearch()
+  const set = useSetStreamSearch()
   const { rows, scanned, error } = useTail(search, stream)
+  const pause = useCallback(() => set({ paused: true }, false), [set])
   return (
     <>
       {error && (
@@ -63,7 +65,7 @@ function Following({ stream }: { stream: string }) {
         </p>
       )}
       {rows.length > 0 ? (
-        <MessageRows rows={rows} label="Messages, newest first" />
+        <MessageRows rows={rows} label="Messages, newest first" onOpen={pause} />
       ) : scanned === null ? (
         error ? null : (
           <Waiting />
