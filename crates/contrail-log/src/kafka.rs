@@ -113,6 +113,11 @@ impl KafkaLog {
         &self.inner.options.topic
     }
 
+    /// Where copies of dead letters go.
+    pub fn dead_letter_topic(&self) -> String {
+        format!("{}{}", self.topic(), topic::DEAD)
+    }
+
     pub fn brokers(&self) -> &str {
         &self.inner.options.brokers
     }

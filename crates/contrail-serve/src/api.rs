@@ -10,6 +10,7 @@ mod explore;
 mod live;
 mod sql;
 mod status;
+mod stream;
 
 pub use build::{BuildRequest, Built};
 pub use catalog::{Asset, Catalog, CatalogRequest, ColumnInfo, SnapshotInfo, Table};
@@ -22,4 +23,8 @@ pub use sql::{SqlAnswer, SqlColumn, SqlRequest, SqlRows};
 pub use status::{
     Backfill, BuildStatus, Credits, FeedState, FeedStatus, LakeStatus, LogStatus, RoleStatus, SkyStatus, Status,
     TableStatus,
+};
+pub use stream::{
+    DeadLetterFilter, DeadLetterRow, DeadLetterStatus, DeadLetters, DeadLettersDone, Difference, Partition,
+    RegistryStatus, SchemaVersion, SpoolStatus, Stream, Tail, TailFrom, TailMessage, TailRequest,
 };

@@ -9,15 +9,16 @@ mod openapi;
 mod registry;
 mod shapes;
 mod sql;
+mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use contrail_kit::{Class, Classified, Secret};
 use contrail_log::Registry;
 use tokio::net::TcpListener;
@@ -26,8 +27,10 @@ use tokio_util::sync::CancellationToken;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
+use crate::api::Status;
 use crate::live::LiveSky;
 use crate::node::Node;
+use crate::stream::StreamDesk;
 
 pub use openapi::openapi;
 
@@ -42,6 +45,7 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct App {
     pub node: Arc<dyn Node>,
+    pub stream: Arc<dyn StreamDesk>,
     pub live: LiveSky,
     /// What `/registry` shows; none where schemas are kept elsewhere.
     pub registry: Option<Arc<dyn Registry>>,
@@ -108,6 +112,22 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> 
     }
 }
 
+/// Health alone, for a process that serves nothing else: `/healthz`, `/readyz`, `/metrics`, `/api/v1/status`, to anybody.
+pub async fn health<F: Future<Output = Status> + Send + 'static>(
+    listener: TcpListener,
+    status: impl Fn() -> F + Clone + Send + Sync + 'static,
+    metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    let ready = status.clone();
+    let router = Router::new()
+        .route("/healthz", get(node::healthz))
+        .route("/readyz", get(async move || node::unready(&ready().await.roles).map_or(Ok("ready\n"), Err)))
+        .route("/metrics", get(async move || node::exposition(&metrics())))
+        .route("/api/v1/status", get(async move || Json(status().await)));
+    Ok(axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?)
+}
+
 /// All routes, for a socket bound to `address`; event streams end with `stop`.
 pub fn router(app: App, address: SocketAddr, stop: CancellationToken) -> Router {
     let guard = Arc::new(guard::Guard::new(&app.options, address));
@@ -130,7 +150,12 @@ pub fn router(app: App, address: SocketAddr, stop: CancellationToken) -> Router 
         .route("/build", post(node::build))
         .route("/tables", get(node::tables))
         .route("/tables/{name}", get(node::table))
-        .route("/sql", post(sql::sql));
+        .route("/sql", post(sql::sql))
+        .route("/stream", get(stream::overview))
+        .route("/stream/tail", get(stream::tail))
+        .route("/stream/dead-letters", get(stream::dead_letters))
+        .route("/stream/dead-letters/replay", post(stream::replay))
+        .route("/stream/dead-letters/purge", post(stream::purge));
     Router::new()
         .nest("/api/v1", api)
         .nest("/registry", registry::routes())

@@ -60,6 +60,11 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<Tables>,
     },
+    /// Shows the stream between feeds and lake: partitions, lag, rates, schemas; its messages; its dead letters
+    Stream {
+        #[command(subcommand)]
+        command: Option<Stream>,
+    },
     /// Proves on your own data that nothing is lost and nothing stands twice
     Verify,
     /// Shows and checks the configuration
@@ -182,6 +187,81 @@ pub enum Tables {
     History { table: String },
     /// Live data files of a table
     Files { table: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Stream {
+    /// How far each partition has landed; exit code 1 if more than --most messages wait
+    Lag {
+        /// Messages that may wait
+        #[arg(long, value_name = "N")]
+        most: Option<i64>,
+    },
+    /// Messages, decoded
+    Tail {
+        /// Of this aircraft only
+        #[arg(long)]
+        icao24: Option<String>,
+        /// Where to begin: a time, earliest, or partition:offset pairs such as 0:1200,1:1180; the last messages without it
+        #[arg(long)]
+        from: Option<String>,
+        /// Messages to show
+        #[arg(long, short = 'n', default_value_t = 20)]
+        limit: usize,
+        /// Goes on with what comes
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Messages that could not be read
+    DeadLetters {
+        #[command(subcommand)]
+        command: Option<DeadLetters>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeadLetters {
+    /// Lists them, newest first
+    Show {
+        #[command(flatten)]
+        which: Letters,
+        /// Also those that have been replayed
+        #[arg(long)]
+        replayed: bool,
+        /// Most letters to list
+        #[arg(long, short = 'n', default_value_t = 50)]
+        limit: usize,
+    },
+    /// Lands those that can be read by now, each once
+    Replay {
+        #[command(flatten)]
+        which: Letters,
+    },
+    /// Deletes them for good
+    Purge {
+        #[command(flatten)]
+        which: Letters,
+        /// Deletes without asking
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// Which dead letters are meant; without any flag, all.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Letters {
+    /// Those whose reason has this in it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Those of this partition
+    #[arg(long)]
+    pub partition: Option<i32>,
+    /// The one at this offset
+    #[arg(long)]
+    pub offset: Option<i64>,
+    /// Those that landed before this time
+    #[arg(long, value_name = "TIME")]
+    pub before: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -49,6 +49,7 @@ pub struct Config {
     pub engine: Engine,
     pub query: Query,
     pub serve: Serve,
+    pub health: Health,
     pub telemetry: Telemetry,
 }
 
@@ -174,7 +175,15 @@ pub struct Query {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Serve {
+    /// Addresses of processes that run other roles of this node.
+    pub peers: Vec<String>,
     pub http: Http,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    pub listen: Option<SocketAddr>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -273,6 +282,8 @@ impl Config {
             ("query.rows".into(), least(self.query.rows, 1)),
         ];
         wrong.extend(self.registry.faults());
+        let odd = self.serve.peers.iter().find(|url| !is_web(url));
+        wrong.push(("serve.peers".into(), odd.map(|url| format!("{url} must begin with http:// or https://"))));
         for (name, feed) in &self.feed {
             wrong.extend(feed_faults(name, feed));
         }

@@ -4,6 +4,7 @@ mod build;
 mod cli;
 mod client;
 mod config;
+mod desk;
 mod doctor;
 mod exit;
 mod line;
@@ -11,6 +12,7 @@ mod memory;
 mod node;
 #[cfg(test)]
 mod pages;
+mod peers;
 mod show;
 mod signals;
 mod sky;
@@ -19,6 +21,7 @@ mod stream;
 mod tables;
 mod tail;
 mod telemetry;
+mod topic;
 mod up;
 mod verify;
 
@@ -74,6 +77,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Build(asked) => build::run(config, asked, json).await,
         Command::Assets => show::assets(config, json).await,
         Command::Tables { command } => show::tables(config, command, json).await,
+        Command::Stream { command } => topic::run(config, command, json).await,
         Command::Verify => verify::run(config, json).await,
         Command::Config { command: cli::Config::Show } if json => show::print_json(&origins.shown()),
         Command::Config { command: cli::Config::Show } => {

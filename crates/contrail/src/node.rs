@@ -9,6 +9,7 @@ use arrow::array::AsArray;
 use async_trait::async_trait;
 use contrail_flow::build::fold;
 use contrail_flow::build::order::{Order, OrderError};
+use contrail_flow::stream::StreamState;
 use contrail_kit::class::{BoxError, chain};
 use contrail_kit::supervise::Board;
 use contrail_model::explore::{self, Now, Question, Sources};
@@ -20,14 +21,25 @@ use contrail_serve::{LiveSky, Node, Problem, api};
 use contrail_types::time::{HOUR, hour_of};
 use contrail_types::{Icao24, Micros, Transform};
 use futures::StreamExt;
+use tokio::sync::watch;
 
 use crate::line::Line;
+use crate::peers::Peers;
+
+/// What can be seen of this process and of those beside it. Cheap to clone.
+#[derive(Clone)]
+pub struct Watched {
+    pub line: Line,
+    pub board: Board,
+    pub seen: watch::Receiver<StreamState>,
+    pub peers: Peers,
+}
 
 /// [`Node`] over a line.
 pub struct LineNode {
+    pub watched: Watched,
     pub line: Line,
     pub live: LiveSky,
-    pub board: Board,
     pub query: QueryService,
     pub demo: bool,
 }
@@ -35,7 +47,15 @@ pub struct LineNode {
 #[async_trait]
 impl Node for LineNode {
     async fn status(&self) -> api::Status {
-        status::status(self).await
+        let query = api::RoleStatus {
+            role: "query".into(),
+            state: if self.query.running() { "running" } else { "stopped" }.into(),
+            note: Some("started by the first statement, stopped when idle".into()),
+            ..api::RoleStatus::default()
+        };
+        let mut status = status::status(&self.watched, self.demo).await;
+        status.roles.push(query);
+        status
     }
 
     async fn explore(&self, request: api::ExploreRequest) -> Result<api::ExploreAnswer, Problem> {
@@ -138,8 +158,14 @@ impl LineNode {
     async fn fold(&self, name: &str, wanted: impl Fn(Micros) -> bool + Send + Sync) -> Result<Input, Problem> {
         match self.line.house.fresh.get(name) {
             Some((table, memory)) => fold::rows(&table, &memory, wanted).await.map_err(problem),
-            // The builder has not opened it yet: there is nothing to show, which is not an error.
-            None => Ok(Input::default()),
+            // The builder is another process, or has not opened it yet: the lake has what was published.
+            None => {
+                let table = self.line.house.table(name).await.map_err(|e| Problem::internal(e.to_string()))?;
+                let version = table.load().await.map_err(problem)?;
+                let files = version.live_files().filter(|f| f.records > 0);
+                let files = files.filter(|f| f.partition.is_none_or(|hour| wanted(Micros::from(hour) * HOUR)));
+                Ok(Input::files(files.map(|f| f.path.clone().into()).collect()))
+            }
         }
     }
 
@@ -178,10 +204,16 @@ impl LineNode {
 
     /// The first hour that the folds hold.
     async fn covered_from(&self) -> Result<Option<Micros>, Problem> {
-        let Some((table, memory)) = self.line.house.fresh.get("aircraft_hours") else { return Ok(None) };
+        let (table, memory) = match self.line.house.fresh.get("aircraft_hours") {
+            Some((table, memory)) => (table, Some(memory)),
+            None => {
+                (self.line.house.table("aircraft_hours").await.map_err(|e| Problem::internal(e.to_string()))?, None)
+            }
+        };
         let version = table.load().await.map_err(problem)?;
         let files = version.live_files().filter(|f| f.records > 0).filter_map(|f| f.partition);
         let landed = files.map(|hour| Micros::from(hour) * HOUR).min();
+        let Some(memory) = memory else { return Ok(landed) };
         let growing = memory.lock().map_or(None, |memory| memory.hours().into_iter().min());
         Ok(landed.into_iter().chain(growing).min())
     }

@@ -151,7 +151,7 @@ fn failed(problem: Problem) -> anyhow::Error {
     anyhow::Error::new(crate::exit::Usage(problem.to_string()))
 }
 
-fn time(at: api::Time) -> String {
+pub fn time(at: api::Time) -> String {
     contrail_types::time::to_datetime(at.0).format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
@@ -168,6 +168,6 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use arrow::record_batch::RecordBatch;
 use contrail_flow::source::history::SUFFIX as HISTORY;
 use contrail_kit::class::chain;
-use contrail_kit::{Class, Classified};
-use contrail_log::{CodecError, Decoder, LogError, LogReader, Offsets};
+use contrail_kit::{Backoff, Class, Classified};
+use contrail_log::{Chunk, CodecError, Decoder, LogError};
 use contrail_serve::LiveSky;
 use contrail_serve::live::LiveError;
 use contrail_types::time::MINUTE;
@@ -17,6 +18,9 @@ use crate::line::Line;
 const BACK: i64 = 5 * MINUTE;
 const ROWS: usize = 50_000;
 const WAIT: Duration = Duration::from_millis(500);
+/// How long the runs of one answer may lie apart.
+const TOGETHER: Duration = Duration::from_millis(10);
+const AGAIN: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 
 #[derive(Debug, thiserror::Error)]
 pub enum TailError {
@@ -43,35 +47,62 @@ impl Classified for TailError {
     }
 }
 
-/// Folds the log's tail into `live` until `stop`.
+/// Folds the log's tail into `live` until `stop`; starts again from the tail as it is when the log was away.
 pub async fn follow(line: Line, live: LiveSky, stop: CancellationToken) -> Result<(), TailError> {
-    let from = line.stream.log.offsets_at(line.house.clock.now() - BACK).await?;
-    let ends = line.stream.log.bounds().await?.ends();
-    let mut reader = line.stream.log.reader(from).await?;
-    let mut decoder = Decoder::new(line.stream.registry.clone());
-    while !stop.is_cancelled() {
-        decoder = match next(&line, &live, reader.as_mut(), decoder, &ends).await {
-            Ok(decoder) => decoder,
-            Err(error) if error.class().retry && !matches!(error, TailError::Log(LogError::StartsLater { .. })) => {
-                tracing::warn!(error = chain(&error), "the live map cannot read the log just now");
-                tokio::time::sleep(WAIT).await;
-                Decoder::new(line.stream.registry.clone())
-            }
+    for attempt in 1.. {
+        let error = match fold(&line, &live, &stop).await {
+            Ok(()) => break,
+            Err(error) if error.class().retry => error,
             Err(error) => return Err(error),
         };
+        tracing::warn!(error = chain(&error), "the live map cannot read the log just now");
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN.wait_spread(attempt)) => {}
+            () = stop.cancelled() => break,
+        }
     }
     Ok(())
 }
 
-async fn next(
-    line: &Line,
-    live: &LiveSky,
-    reader: &mut dyn LogReader,
-    mut decoder: Decoder,
-    ends: &Offsets,
-) -> Result<Decoder, TailError> {
-    let Some(chunk) = reader.next(ROWS, WAIT).await? else { return Ok(decoder) };
-    let caught_up = ends.get(&chunk.partition).is_none_or(|end| chunk.next_offset() >= *end);
+async fn fold(line: &Line, live: &LiveSky, stop: &CancellationToken) -> Result<(), TailError> {
+    let log = &line.stream.log;
+    let from = log.offsets_at(line.house.clock.now() - BACK).await?;
+    let mut behind = log.bounds().await?.ends();
+    behind.retain(|partition, end| from.get(partition).is_some_and(|at| at < end));
+    let mut reader = log.reader(from).await?;
+    let mut decoder = Decoder::new(line.stream.registry.clone());
+    while !stop.is_cancelled() {
+        let mut news = Vec::new();
+        let (mut rows, mut wait) = (0, WAIT);
+        // An answer comes as a run in each partition: together they are one frame.
+        while rows < ROWS
+            && let Some(chunk) = reader.next(ROWS, wait).await?
+        {
+            if behind.get(&chunk.partition).is_some_and(|end| chunk.next_offset() >= *end) {
+                behind.remove(&chunk.partition);
+            }
+            let states;
+            (decoder, states) = decoded(line, chunk, decoder).await?;
+            rows += states.num_rows();
+            news.extend((states.num_rows() > 0).then_some(states));
+            wait = TOGETHER;
+        }
+        if news.is_empty() {
+            continue;
+        }
+        // While catching up after a start one frame at the end is enough.
+        if behind.is_empty() {
+            live.update(news).await?;
+        } else {
+            let live = live.clone();
+            tokio::task::spawn_blocking(move || news.iter().try_for_each(|states| live.fold(states).map(drop)))
+                .await??;
+        }
+    }
+    Ok(())
+}
+
+async fn decoded(line: &Line, chunk: Chunk, mut decoder: Decoder) -> Result<(Decoder, RecordBatch), TailError> {
     decoder.prepare(&chunk).await?;
     let now = line.house.clock.now();
     let (decoder, states) = tokio::task::spawn_blocking(move || {
@@ -79,22 +110,11 @@ async fn next(
         (decoder, states)
     })
     .await?;
-    let states = news(states?);
-    if states.num_rows() == 0 {
-        return Ok(decoder);
-    }
-    // While catching up after a start one frame at the end is enough.
-    if caught_up {
-        live.update(vec![states]).await?;
-    } else {
-        let live = live.clone();
-        tokio::task::spawn_blocking(move || live.fold(&states).map(drop)).await??;
-    }
-    Ok(decoder)
+    Ok((decoder, news(states?)))
 }
 
 /// The rows that are about now. A chunk is of one append or a few; history comes in appends of its own.
-fn news(states: arrow::record_batch::RecordBatch) -> arrow::record_batch::RecordBatch {
+fn news(states: RecordBatch) -> RecordBatch {
     use arrow::array::{AsArray, BooleanArray};
     let feeds = states["feed"].as_string::<i32>();
     if !feeds.iter().flatten().any(|feed| feed.ends_with(HISTORY)) {

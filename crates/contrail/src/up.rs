@@ -11,6 +11,7 @@ use contrail_flow::build::{self, Build};
 use contrail_flow::data_dir::{DataDir, NodeAddress};
 use contrail_flow::land::{self, CommitPolicy, Land, LanderId};
 use contrail_flow::source::{self, Source};
+use contrail_flow::stream::{self, StreamState};
 use contrail_kit::class::BoxError;
 use contrail_kit::supervise::Supervisor;
 use contrail_kit::{Classified, Secret};
@@ -26,8 +27,10 @@ use uuid::Uuid;
 
 use crate::cli::{self, Role};
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::line::{House, Line};
-use crate::node::{LineNode, identify, status};
+use crate::node::{LineNode, Watched, identify, status};
+use crate::peers::Peers;
 use crate::tables::LakeTables;
 use crate::tail;
 
@@ -54,6 +57,9 @@ pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> 
             Role::Build => start_build(&mut supervisor, &line, &folder, landed_seen.clone()),
             Role::Serve => {}
         }
+    }
+    if let (None, Some(address)) = (&listener, line.house.config.health.listen) {
+        start_health(&mut supervisor, &line, listen(address).await?);
     }
     let mut address = None;
     if let Some(listener) = listener {
@@ -168,49 +174,79 @@ fn start_serve(supervisor: &mut Supervisor, line: &Line, listener: TcpListener, 
     let live = LiveSky::new(boot_id, line.house.clock.clone(), identify());
     let query = query_service(&line.house, line.engine.clone(), Some(live.clone()));
     let http = &line.house.config.serve.http;
-    let node = LineNode { line: line.clone(), live: live.clone(), board: supervisor.board(), query, demo };
+    let (seen, by_all) = watch::channel(StreamState::default());
+    let peers = Peers::new(&line.house.config.serve.peers);
+    let watched = Watched { line: line.clone(), board: supervisor.board(), seen: by_all, peers };
+    let node = LineNode { watched: watched.clone(), line: line.clone(), live: live.clone(), query, demo };
     let app = App {
         node: Arc::new(node),
+        stream: Arc::new(Desk(watched.clone())),
         live: live.clone(),
         registry: line.house.config.registry.url.is_none().then(|| line.stream.registry.clone()),
         metrics: crate::telemetry::metrics(),
         options: Options { token, open_data: http.open_data, hosts: http.hosts.clone() },
     };
-    let line = line.clone();
     let listener = Arc::new(listener.into_std().expect("a bound socket"));
     supervisor.role("serve", move |stop| {
-        let (line, live, app, listener) = (line.clone(), live.clone(), app.clone(), listener.clone());
-        async move { serve(line, live, app, &listener, demo, stop).await }
+        let (watched, seen, live) = (watched.clone(), seen.clone(), live.clone());
+        let (app, listener) = (app.clone(), listener.clone());
+        async move { serve(watched, seen, live, app, &listener, demo, stop).await }
     });
 }
 
-/// The map's three tasks: the log's tail, news of the node, and HTTP.
+/// For a process without the serve role: who looks after it can ask how it does.
+fn start_health(supervisor: &mut Supervisor, line: &Line, listener: TcpListener) {
+    let (_, seen) = watch::channel(StreamState::default());
+    let watched = Watched { line: line.clone(), board: supervisor.board(), seen, peers: Peers::new(&[]) };
+    let listener = Arc::new(listener.into_std().expect("a bound socket"));
+    supervisor.role("health", move |stop| {
+        let (watched, listener) = (watched.clone(), listener.clone());
+        let answer = move || {
+            let watched = watched.clone();
+            async move { status::status(&watched, false).await }
+        };
+        async move {
+            let listener = listener.try_clone().and_then(TcpListener::from_std).map_err(http::ServeError::Socket)?;
+            http::health(listener, answer, crate::telemetry::metrics(), stop).await.map_err(BoxError::from)
+        }
+    });
+}
+
+/// The map's tasks: the log's tail, what is seen of the stream and of other processes, news of the node, and HTTP.
 async fn serve(
-    line: Line,
+    watched: Watched,
+    seen: watch::Sender<StreamState>,
     live: LiveSky,
     app: App,
     listener: &std::net::TcpListener,
     demo: bool,
     stop: CancellationToken,
 ) -> Result<(), BoxError> {
+    let line = &watched.line;
     let listener = listener.try_clone().and_then(TcpListener::from_std).map_err(http::ServeError::Socket)?;
-    let news = {
-        let (line, live, stop) = (line.clone(), live.clone(), stop.clone());
-        async move {
-            loop {
-                live.note(status::pulse(&line, demo).await);
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(NOTE) => {}
-                }
+    let news = async {
+        while !stop.is_cancelled() {
+            live.note(status::pulse(&watched, demo));
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(NOTE) => {}
             }
         }
+        Ok(())
     };
-    let tail = tail::follow(line, live, stop.clone());
-    let http = http::serve(listener, app, stop);
-    let (tail, http, ()) =
-        tokio::join!(async { tail.await.map_err(BoxError::from) }, async { http.await.map_err(BoxError::from) }, news);
-    tail.and(http)
+    let observed = async {
+        let (log, raw, clock) = (line.stream.log.clone(), line.house.raw.clone(), line.house.clock.clone());
+        stream::observe(log, raw, clock, seen, stop.clone()).await;
+        Ok(())
+    };
+    let asked = async {
+        watched.peers.ask(stop.clone()).await;
+        Ok(())
+    };
+    let tail = tail::follow(line.clone(), live.clone(), stop.clone());
+    let http = http::serve(listener, app, stop.clone());
+    let (tail, http) = (async { tail.await.map_err(BoxError::from) }, async { http.await.map_err(BoxError::from) });
+    tokio::try_join!(tail, http, news, observed, asked).map(drop)
 }
 
 /// The service for statements that users write.

@@ -4,7 +4,7 @@ use contrail_kit::supervise::RoleState;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Time;
+use super::{SpoolStatus, Time};
 
 /// The whole node at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -23,6 +23,8 @@ pub struct Status {
     pub feeds: Vec<FeedStatus>,
     pub sky: SkyStatus,
     pub log: Option<LogStatus>,
+    /// Where answers wait for Kafka; none where no source runs, or without Kafka.
+    pub spool: Option<SpoolStatus>,
     pub lake: Option<LakeStatus>,
     pub build: Option<BuildStatus>,
     pub backfill: Option<Backfill>,
@@ -139,6 +141,8 @@ pub struct LogStatus {
     pub limit_bytes: Option<u64>,
     /// Rows in the log that have not landed.
     pub lag_rows: i64,
+    /// Why it cannot be asked just now; the figures are the last that were had.
+    pub error: Option<String>,
 }
 
 /// The lake.

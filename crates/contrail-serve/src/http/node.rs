@@ -11,7 +11,7 @@ use super::answer::{Body, Params, icao24};
 use super::sql::cell;
 use crate::api::{
     AircraftHistory, Asset, BuildRequest, Built, Catalog, CatalogRequest, Density, Explore, ExploreAnswer,
-    ExploreRequest, Filters, IdentityColumns, Range, Status, Table, Time, Timeline, Track,
+    ExploreRequest, Filters, IdentityColumns, Range, RoleStatus, Status, Table, Time, Timeline, Track,
 };
 use crate::problem::Problem;
 
@@ -196,7 +196,12 @@ pub async fn build(State(shared): State<Shared>, Body(request): Body<BuildReques
 /// Metrics in Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", tag = "node", responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn metrics(State(shared): State<Shared>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (shared.app.metrics)()).into_response()
+    exposition(&(shared.app.metrics)())
+}
+
+/// Metrics as Prometheus reads them.
+pub fn exposition(text: &str) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.to_owned()).into_response()
 }
 
 /// The process answers.
@@ -211,14 +216,13 @@ pub async fn healthz() -> &'static str {
     responses((status = 200, body = String, content_type = "text/plain"),
               (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub async fn readyz(State(shared): State<Shared>) -> Result<&'static str, Problem> {
-    let roles = shared.app.node.status().await.roles;
-    let unready: Vec<String> = roles
-        .iter()
-        .filter(|r| !matches!(r.state.as_str(), "running" | "stopped"))
-        .map(|r| format!("{} is {}", r.role, r.state))
-        .collect();
-    if unready.is_empty() {
-        return Ok("ready\n");
-    }
-    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not ready", unready.join(", ")))
+    unready(&shared.app.node.status().await.roles).map_or(Ok("ready\n"), Err)
+}
+
+/// The problem with roles that are not running as they should; none if all are.
+pub fn unready(roles: &[RoleStatus]) -> Option<Problem> {
+    let unready = roles.iter().filter(|r| !matches!(r.state.as_str(), "running" | "stopped"));
+    let unready: Vec<String> = unready.map(|r| format!("{} is {}", r.role, r.state)).collect();
+    let problem = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not ready", unready.join(", "));
+    (!unready.is_empty()).then(problem)
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{live, node, registry, shapes, sql};
+use super::{live, node, registry, shapes, sql, stream};
 use crate::problem::Problem;
 
 #[derive(OpenApi)]
@@ -16,6 +16,7 @@ use crate::problem::Problem;
         node::aircraft, node::track,
         node::explore, node::density, node::range,
         node::assets, node::tables, node::table, node::build, sql::sql,
+        stream::overview, stream::tail, stream::dead_letters, stream::replay, stream::purge,
         shapes::states_all, shapes::aircraft_json, shapes::receiver_json,
         registry::root, registry::subjects, registry::lookup, registry::delete_subject, registry::versions,
         registry::register, registry::version, registry::delete_version, registry::version_schema,
@@ -32,6 +33,7 @@ use crate::problem::Problem;
         (name = "aircraft", description = "One aircraft's history"),
         (name = "explore", description = "Figures over any range of hours"),
         (name = "lake", description = "Tables, models and SQL"),
+        (name = "stream", description = "The stream between feeds and lake"),
         (name = "node", description = "The node itself"),
         (name = "registry", description = "The node's schema registry, as Confluent's API"),
         (name = "shapes", description = "The live sky in the shapes of OpenSky and readsb"),

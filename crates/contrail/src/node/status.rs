@@ -6,31 +6,28 @@ use contrail_serve::live;
 use contrail_source::feed::health::FeedState as Health;
 use contrail_source::pacer::Window;
 
-use super::LineNode;
+use super::Watched;
+use crate::desk::overview;
 use crate::line::Line;
 
-pub async fn status(node: &LineNode) -> api::Status {
-    let line = &node.line;
+/// The roles of this process and of its peers, and what they do.
+pub async fn status(watched: &Watched, demo: bool) -> api::Status {
+    let line = &watched.line;
     let beats = line.pulse.read();
     let now = line.house.clock.now();
-    let board = node.board.get();
+    let board = watched.board.get();
     let roles = board.iter().map(|(name, state)| {
         let rate = beats.rate(name, now);
         let note = (*name == "land").then(|| beats.land.resumed_from.clone()).flatten();
         api::RoleStatus { rate_per_s: Some(rate), note, ..api::RoleStatus::of(name, state) }
     });
-    let query = api::RoleStatus {
-        role: "query".into(),
-        state: if node.query.running() { "running" } else { "stopped" }.into(),
-        note: Some("started by the first statement, stopped when idle".into()),
-        ..api::RoleStatus::default()
-    };
-    api::Status {
+    let mut status = api::Status {
         version: env!("CARGO_PKG_VERSION").into(),
-        demo: node.demo,
-        roles: roles.chain([query]).collect(),
+        demo,
+        roles: roles.collect(),
         feeds: beats.feeds.values().map(|feed| self::feed(feed, now)).collect(),
-        log: log(line, &beats).await,
+        log: log(watched),
+        spool: overview::spool(line).await,
         lake: Some(lake(line, &beats).await),
         build: Some(api::BuildStatus {
             built_at: beats.build.built_at.map(Time),
@@ -44,7 +41,14 @@ pub async fn status(node: &LineNode) -> api::Status {
             running: b.running,
         }),
         ..api::Status::default()
+    };
+    for peer in watched.peers.said() {
+        status.roles.extend(peer.roles.into_iter().filter(|role| role.role != "health"));
+        status.feeds.extend(peer.feeds);
+        status.spool = status.spool.or(peer.spool);
+        status.backfill = status.backfill.or(peer.backfill);
     }
+    status
 }
 
 /// One feed, as its health says and as its answers get on.
@@ -94,20 +98,20 @@ pub fn feed(pulse: &FeedPulse, now: i64) -> api::FeedStatus {
     }
 }
 
-async fn log(line: &Line, beats: &Beats) -> Option<api::LogStatus> {
-    let bounds = line.stream.log.bounds().await.ok()?;
-    let lag = bounds
-        .partitions
-        .iter()
-        .map(|(partition, held)| held.end - beats.land.next_offset.get(partition).copied().unwrap_or(held.start));
+/// The log as it was seen last.
+fn log(watched: &Watched) -> Option<api::LogStatus> {
+    let seen = watched.seen.borrow();
+    let bounds = seen.bounds.as_ref()?;
+    let kafka = watched.line.stream.kafka.is_some();
     Some(api::LogStatus {
-        lag_rows: lag.sum(),
+        lag_rows: seen.lag_of_all(),
         start: bounds.partitions.values().map(|held| held.start).min().unwrap_or(0),
         end: bounds.partitions.values().map(|held| held.end).max().unwrap_or(0),
         bytes: bounds.bytes.unwrap_or(0),
         limit_bytes: bounds.limit,
-        kind: "embedded".into(),
-        stream: bounds.stream,
+        kind: if kafka { "kafka" } else { "embedded" }.into(),
+        stream: bounds.stream.clone(),
+        error: seen.error.as_ref().map(|(_, why)| why.clone()),
     })
 }
 
@@ -129,10 +133,12 @@ async fn lake(line: &Line, beats: &Beats) -> api::LakeStatus {
 }
 
 /// What the map shows beside the sky: the feed that is worst off speaks for all.
-pub async fn pulse(line: &Line, demo: bool) -> live::Pulse {
+pub fn pulse(watched: &Watched, demo: bool) -> live::Pulse {
+    let line = &watched.line;
     let beats = line.pulse.read();
     let now = line.house.clock.now();
-    let feeds: Vec<api::FeedStatus> = beats.feeds.values().map(|f| feed(f, now)).collect();
+    let own = beats.feeds.values().map(|f| feed(f, now));
+    let feeds: Vec<api::FeedStatus> = own.chain(watched.peers.said().into_iter().flat_map(|peer| peer.feeds)).collect();
     let worst = feeds.iter().max_by_key(|f| match f.state {
         FeedState::Failed => 4,
         FeedState::Late => 3,
@@ -141,7 +147,7 @@ pub async fn pulse(line: &Line, demo: bool) -> live::Pulse {
         FeedState::Ended => 0,
     });
     let next = feeds.iter().filter_map(|f| f.retry_at.or(f.next_fetch_at)).min();
-    let lag = log(line, &beats).await.map(|log| log.lag_rows);
+    let lag = log(watched).map(|log| log.lag_rows);
     let Some(worst) = worst else {
         return live::Pulse { demo, state: FeedState::Waiting, lag_rows: lag, ..live::Pulse::default() };
     };
