@@ -73,6 +73,7 @@ pub struct Land {
     pub landed: watch::Sender<u64>,
 }
 
+// tidy: allow error-size: people read each of these; what they have in common is their class.
 #[derive(Debug, thiserror::Error)]
 pub enum LandError {
     #[error("cannot land: {0}")]

@@ -163,6 +163,7 @@ pub trait LogReader: Send {
 }
 
 /// Why a log could not do what it was asked.
+// tidy: allow error-size: what can be wrong with brokers is one variant, with an error of its own.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     #[error(

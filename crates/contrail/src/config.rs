@@ -49,6 +49,7 @@ pub struct Config {
     pub engine: Engine,
     pub query: Query,
     pub serve: Serve,
+    #[serde(default)]
     pub health: Health,
     pub telemetry: Telemetry,
 }
@@ -180,7 +181,7 @@ pub struct Serve {
     pub http: Http,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Health {
     pub listen: Option<SocketAddr>,

@@ -21,6 +21,30 @@ use contrail_kit::Clock;
 struct Quiet;
 
 #[async_trait::async_trait]
+impl StreamDesk for Quiet {
+    async fn overview(&self) -> api::Stream {
+        api::Stream { kind: "kafka".into(), ..Default::default() }
+    }
+
+    /// Says what it was asked.
+    async fn tail(&self, request: api::TailRequest) -> Result<api::Tail, Problem> {
+        Ok(api::Tail { next: format!("{request:?}"), ..Default::default() })
+    }
+
+    async fn dead_letters(&self, filter: api::DeadLetterFilter) -> Result<api::DeadLetters, Problem> {
+        Ok(api::DeadLetters { total: filter.limit.unwrap_or(0) as u64, ..Default::default() })
+    }
+
+    async fn replay(&self, filter: api::DeadLetterFilter) -> Result<api::DeadLettersDone, Problem> {
+        Ok(api::DeadLettersDone { reason: filter.reason, ..Default::default() })
+    }
+
+    async fn purge(&self, _: api::DeadLetterFilter) -> Result<api::DeadLettersDone, Problem> {
+        Err(Problem::unavailable("not now"))
+    }
+}
+
+#[async_trait::async_trait]
 impl Node for Quiet {
     async fn status(&self) -> api::Status {
         let role = api::RoleStatus { role: "land".into(), state: "waiting".into(), ..Default::default() };
@@ -74,7 +98,14 @@ impl Node for Quiet {
 
 pub(super) fn app(options: Options) -> App {
     let live = LiveSky::new("b00t", Clock::fixed(T0 + 3 * S), Arc::new(Unknown));
-    App { node: Arc::new(Quiet), live, registry: None, metrics: Arc::new(|| "contrail_up 1\n".into()), options }
+    App {
+        node: Arc::new(Quiet),
+        stream: Arc::new(Quiet),
+        live,
+        registry: None,
+        metrics: Arc::new(|| "contrail_up 1\n".into()),
+        options,
+    }
 }
 
 pub(super) async fn send(app: &App, request: Request<Body>) -> Response<Body> {
@@ -421,4 +452,51 @@ fn every_route_is_described() {
         routes += 1;
     }
     assert!(routes > 40, "{routes}");
+}
+
+#[tokio::test]
+async fn the_stream_answers_and_refuses() {
+    let app = app(Options::default());
+    assert_eq!(json_of(get(&app, "/api/v1/stream").await).await["kind"], "kafka");
+    let asked = json_of(get(&app, "/api/v1/stream/tail?icao24=3C6444&after=0:12,1:7&limit=9999&wait=99").await).await;
+    let asked = asked["next"].as_str().unwrap();
+    assert!(asked.contains("Some(\"3c6444\")") && asked.contains("Cursor(\"0:12,1:7\")"), "{asked}");
+    assert!(asked.contains("limit: 1000") && asked.contains("wait_ms: 30000"), "{asked}");
+    let asked = json_of(get(&app, "/api/v1/stream/tail?from=2026-03-14T15:00Z").await).await;
+    assert!(asked["next"].as_str().unwrap().contains("Time("), "{asked}");
+    assert_eq!(json_of(get(&app, "/api/v1/stream/dead-letters").await).await["total"], 50);
+    for wrong in ["tail?icao24=x", "tail?from=yesterday", "tail?limit=-1", "tail?fron=1", "dead-letters?partition=a"] {
+        assert_eq!(get(&app, &format!("/api/v1/stream/{wrong}")).await.status(), 400, "{wrong}");
+    }
+    let post = async |what: &str, body: &str| {
+        let request = request("POST", &format!("/api/v1/stream/dead-letters/{what}"));
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_owned()));
+        send(&app, request.unwrap()).await
+    };
+    assert_eq!(json_of(post("replay", r#"{"reason": "JSON"}"#).await).await["reason"], "JSON");
+    assert_eq!(post("replay", "[1").await.status(), 400);
+    assert_eq!(post("purge", "{}").await.status(), 503);
+}
+
+#[tokio::test]
+async fn a_process_without_a_map_says_how_it_does() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let served =
+        tokio::spawn(health(listener, || async { Quiet.status().await }, Arc::new(|| "up 1\n".into()), stop.clone()));
+    let ask = async |path: &str| {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    assert!(ask("/healthz").await.ends_with("ok\n"));
+    assert!(ask("/metrics").await.contains("up 1"));
+    assert!(ask("/api/v1/status").await.contains("\"role\":\"land\""));
+    let unready = ask("/readyz").await;
+    assert!(unready.contains(" 503 ") && unready.contains("land is waiting"), "{unready}");
+    stop.cancel();
+    served.await.unwrap().unwrap();
 }

@@ -123,7 +123,9 @@ fn bad_input_is_one_clear_sentence() {
         ("", &["land.commit.interval=soon"], "land.commit.interval (--set)"),
         ("", &["land.commit.interval=0s"], "longer than nothing"),
         ("", &["log.limit_bytes=1.5 GiB"], "no number of bytes"),
-        ("", &["log.kind=kafka"], "log.kind (--set)"),
+        ("", &["log.kind=pulsar"], "log.kind (--set)"),
+        ("", &["log.topic=a/b"], "log.topic (--set)"),
+        ("", &["land.shard=3/3"], "land.shard (--set)"),
         ("", &["feed.opensky.tier=gold"], "feed.opensky.tier (--set)"),
         ("", &["feed.opensky.boxes=[[48, 5, 45, 11]]"], "the box is empty"),
         ("", &["feed.opensky.url=opensky-network.org"], "http://"),
@@ -209,4 +211,15 @@ fn the_reference_page_is_up_to_date() {
     }
     let stands = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(stands == wanted, "docs/configuration.md is old: CONTRAIL_UPDATE=1 cargo test -p contrail reference");
+}
+
+#[test]
+fn keys_of_librdkafka_are_taken_as_they_are() {
+    let set = ["log.kafka.client.socket.keepalive.enable=true", "log.kafka.client.sasl.password=hush"];
+    let mut sources = Sources { set: set.map(String::from).to_vec(), ..Sources::default() };
+    sources.env.push(("CONTRAIL__LOG__KAFKA__CLIENT__FETCH_WAIT_MAX_MS".into(), "250".into()));
+    let (config, origins) = load(&sources).unwrap();
+    let client = &config.log.kafka.client;
+    assert_eq!((&client["socket.keepalive.enable"][..], &client["fetch.wait.max.ms"][..]), ("true", "250"));
+    assert!(!origins.text().contains("hush"), "{}", origins.text());
 }
