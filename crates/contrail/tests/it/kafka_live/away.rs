@@ -5,12 +5,19 @@ use contrail_testkit::{Broker, Services};
 use super::Ground;
 
 /// Takes the broker away in one way and brings it back in another, while a recording is played.
-fn away(what: &str, leave: impl Fn(&Broker), back: impl Fn(&Broker), limit: Option<&str>, aircraft: u32, says: &str) {
+fn away(
+    what: &str,
+    leave: impl Fn(&Broker),
+    back: impl Fn(&Broker),
+    limit: Option<&str>,
+    (answers, aircraft): (i64, u32),
+    says: &str,
+) {
     let Some(registry) = Services::registry() else { return };
     let Some(broker) = Broker::start(what) else { return };
     let mut settings = vec![("registry.url", format!("{registry:?}")), ("log.kafka.timeout", "\"2s\"".to_owned())];
     settings.extend(limit.map(|limit| ("log.spool.limit_bytes", format!("{limit:?}"))));
-    let ground = Ground::new(&broker.kafka().brokers, &settings, 60, aircraft);
+    let ground = Ground::new(&broker.kafka().brokers, &settings, answers, aircraft);
     let source = ground.roles("src", &["source"]);
     let node = ground.roles("data", &["land", "build", "serve"]).ready();
     ground.wait_rows(&node, 1, 0);
@@ -35,17 +42,17 @@ fn signal(broker: &Broker, signal: i32) {
 
 #[test]
 fn answers_wait_for_a_broker_that_was_stopped() {
-    away("stopped", Broker::stop, Broker::restart, None, 150, "answers wait in the spool");
+    away("stopped", Broker::stop, Broker::restart, None, (60, 150), "answers wait in the spool");
 }
 
 #[test]
 fn answers_wait_for_a_broker_that_does_not_answer() {
     let (pause, go_on) =
         (|broker: &Broker| signal(broker, libc::SIGSTOP), |broker: &Broker| signal(broker, libc::SIGCONT));
-    away("paused", pause, go_on, None, 150, "answers wait in the spool");
+    away("paused", pause, go_on, None, (60, 150), "answers wait in the spool");
 }
 
 #[test]
 fn a_full_spool_holds_the_source_up_and_nothing_is_lost() {
-    away("full", Broker::stop, Broker::restart, Some("16 MiB"), 8_000, "the log does not take an answer");
+    away("full", Broker::stop, Broker::restart, Some("16 MiB"), (140, 8_000), "the log does not take an answer");
 }

@@ -47,10 +47,9 @@ def read(asked: dict) -> dict:
 
 
 def dead(asked: dict) -> list:
-    """Copies of dead letters: the value's beginning, and where from and why by their headers."""
+    """Copies of dead letters: key, and where from and why by their headers."""
     found = messages({**asked, "topic": asked["topic"] + "-dlq"})
-    texts = lambda message: {key: value.decode() for key, value in message.headers() or []}
-    return [{"value": (m.value() or b"").decode("latin-1")[:40], **texts(m)} for m in found]
+    return [{"key": (m.key() or b"").decode(), **{name: text.decode() for name, text in m.headers()}} for m in found]
 
 
 def write(asked: dict) -> dict:
@@ -73,6 +72,7 @@ def foreign(asked: dict) -> dict:
     """Messages of all sorts that are no states."""
     client = SchemaRegistryClient({"url": asked["registry"]})
     other = {"type": "record", "name": "Parcel", "fields": [{"name": "weight", "type": "double"}]}
+    ours = client.get_latest_version(asked["topic"] + "-value").schema_id
     other_id = client.register_schema(asked["topic"] + "-parcels-value", Schema(json.dumps(other), "AVRO"))
     values = [
         (b"plain", b"hello"),
@@ -82,7 +82,7 @@ def foreign(asked: dict) -> dict:
         (b"short", b"\x00\x00"),
         (b"unknown", b"\x00" + struct.pack(">I", 2_000_000_001) + b"\x02"),
         (b"parcel", b"\x00" + struct.pack(">I", other_id) + struct.pack("<d", 2.5)),
-        (None, b"\x00" + struct.pack(">I", asked["id"]) + b"\xff\xff\xff"),
+        (b"bent", b"\x00" + struct.pack(">I", ours) + b"\xff\xff\xff"),
     ]
     return produce(asked, values)
 
