@@ -232,8 +232,15 @@ impl Spool {
         Ok(())
     }
 
+    /// Says once that deliveries have ceased, and once that they go on.
     fn away(&self, why: Option<String>) {
         let now = self.clock.now();
+        let was = self.state.borrow().away.is_some();
+        match &why {
+            Some(why) if !was => tracing::warn!(why, "the log takes nothing: answers wait in the spool"),
+            None if was => tracing::info!("the log takes messages again: the spool is delivered"),
+            _ => {}
+        }
         self.state.send_if_modified(|state| {
             let since = state.away.as_ref().map_or(now, |(since, _)| *since);
             let away = why.map(|why| (since, why));

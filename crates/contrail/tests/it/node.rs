@@ -63,13 +63,7 @@ impl Node {
 
     /// GET, JSON.
     pub fn get(&self, path: &str) -> Option<Value> {
-        let mut socket = TcpStream::connect(&self.address).ok()?;
-        socket.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-        write!(socket, "GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.address).ok()?;
-        let mut answer = Vec::new();
-        socket.read_to_end(&mut answer).ok()?;
-        let at = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
-        serde_json::from_slice(&answer[at + 4..]).ok()
+        get(&self.address, path)
     }
 
     /// Asks for the status until it is as wanted.
@@ -113,6 +107,17 @@ impl Drop for Node {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// GET from an address, JSON.
+pub fn get(address: &str, path: &str) -> Option<Value> {
+    let mut socket = TcpStream::connect(address).ok()?;
+    socket.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    write!(socket, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").ok()?;
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).ok()?;
+    let at = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
+    serde_json::from_slice(&answer[at + 4..]).ok()
 }
 
 /// Rows of a statement over a folder on which nothing runs.
