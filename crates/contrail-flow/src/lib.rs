@@ -7,6 +7,7 @@
 
 pub mod build;
 pub mod data_dir;
+pub mod evolve;
 pub mod land;
 pub mod ledger;
 pub mod letters;

@@ -64,7 +64,7 @@ fn columns(def: &TableDef) -> Vec<api::ColumnInfo> {
         data_type: type_name(&c.data_type).into(),
         doc: c.doc.clone(),
     };
-    def.columns.iter().map(info).collect()
+    def.all_columns().map(|(column, _)| info(column)).collect()
 }
 
 fn type_name(data_type: &arrow::datatypes::DataType) -> &'static str {
@@ -73,7 +73,10 @@ fn type_name(data_type: &arrow::datatypes::DataType) -> &'static str {
         T::Boolean => "boolean",
         T::Int32 => "integer",
         T::Int64 => "bigint",
+        T::Float32 => "float",
         T::Float64 => "double",
+        T::Date32 => "date",
+        T::Timestamp(_, None) => "timestamp",
         T::Binary => "binary",
         T::Timestamp(..) => "timestamptz",
         T::List(_) => "integer[]",
@@ -89,7 +92,8 @@ async fn open(house: &House, name: &str) -> Result<LakeTable, Problem> {
 pub async fn table(house: &House, name: &str, whole: bool) -> Result<api::Table, Problem> {
     let table = open(house, name).await?;
     let version = table.load().await.map_err(problem)?;
-    let def = table.def();
+    let shape = table.shape();
+    let def = shape.def();
     let (rows, files, bytes) = version.totals();
     let partition = def.partition.as_ref().map(|(column, transform)| match transform {
         Transform::Hour => format!("hour({column})"),
