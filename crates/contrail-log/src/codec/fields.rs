@@ -171,7 +171,8 @@ fn column(name: &str, written: &[Written], table: &TableDef) -> Result<(&'static
             written.iter().map(|w| format!("{} in version {}", compat::text(&w.schema), w.version.version)).collect();
         return Err(format!("is {}: no type reads them all", kinds.join(", ")));
     };
-    let doc = written.iter().rev().find_map(|w| w.doc.clone()).unwrap_or_default();
+    let doc = written.iter().rev().find_map(|w| w.doc.clone()).filter(|doc| !doc.is_empty());
+    let doc = doc.unwrap_or_else(|| format!("Field {name} of the stream, as its producer fills it"));
     Ok((kind, Column { name: name.to_owned(), data_type, nullable: true, doc }))
 }
 
