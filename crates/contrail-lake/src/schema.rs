@@ -107,11 +107,7 @@ fn sort_order(def: &TableDef, schema: &Schema) -> Result<SortOrder, LakeError> {
 /// # Errors
 /// [`LakeError::Schema`] names every other difference. For a table that never grows, columns beyond the definition are
 /// differences too: a writer that leaves them out would be an older version of the program.
-pub(crate) fn gained(
-    def: &TableDef,
-    grows: Grows,
-    metadata: &TableMetadata,
-) -> Result<Vec<(Column, i32)>, LakeError> {
+pub(crate) fn gained(def: &TableDef, grows: Grows, metadata: &TableMetadata) -> Result<Vec<(Column, i32)>, LakeError> {
     let (wanted, found) = (iceberg_schema(def)?, metadata.current_schema());
     let mut differences = differences(def, &wanted, metadata);
     let mut gained = Vec::new();

@@ -63,7 +63,11 @@ impl LakeTable {
     /// Writes a file without rows: how an emptied partition is told to consumers.
     pub(crate) fn encode_empty(&self, partition: i32) -> Result<EncodedFile, LakeError> {
         let shape = self.shape();
-        write_file(&Target { table: &self.0, shape: &shape }, &RecordBatch::new_empty(shape.schema().clone()), Some(partition))
+        write_file(
+            &Target { table: &self.0, shape: &shape },
+            &RecordBatch::new_empty(shape.schema().clone()),
+            Some(partition),
+        )
     }
 
     /// The same file under a new name, with the time of now. Blocking.
@@ -151,8 +155,10 @@ fn write_part(table: &Target<'_>, batch: &RecordBatch, part: split::Part) -> Res
     };
     let taken = batch.columns().iter().map(|column| take(column, &order, None)).collect::<Result<Vec<_>, _>>();
     let sorted = taken.and_then(|columns| RecordBatch::try_new(table.shape.schema().clone(), columns));
-    let sorted =
-        sorted.map_err(|error| LakeError::Batch { table: table.shape.def().name.clone(), reason: format!("sort: {error}") })?;
+    let sorted = sorted.map_err(|error| LakeError::Batch {
+        table: table.shape.def().name.clone(),
+        reason: format!("sort: {error}"),
+    })?;
     write_file(table, &sorted, part.value)
 }
 

@@ -75,23 +75,20 @@ impl TableDef {
     /// come last.
     pub fn arrow_schema(&self) -> SchemaRef {
         let mut nested = self.columns.len() as i32;
-        let fields = self
-            .columns
-            .iter()
-            .zip(1..)
-            .map(|(c, id)| {
-                let data_type = match &c.data_type {
-                    DataType::List(item) => {
-                        nested += 1;
-                        DataType::List(Arc::new(with_id(item.as_ref().clone(), nested, None)))
-                    }
-                    other => other.clone(),
-                };
-                with_id(Field::new(&c.name, data_type, c.nullable), id, Some(&c.doc))
-            });
-        let gained = self.gained.iter().map(|(c, id)| {
-            with_id(Field::new(&c.name, c.data_type.clone(), c.nullable), *id, Some(&c.doc))
+        let fields = self.columns.iter().zip(1..).map(|(c, id)| {
+            let data_type = match &c.data_type {
+                DataType::List(item) => {
+                    nested += 1;
+                    DataType::List(Arc::new(with_id(item.as_ref().clone(), nested, None)))
+                }
+                other => other.clone(),
+            };
+            with_id(Field::new(&c.name, data_type, c.nullable), id, Some(&c.doc))
         });
+        let gained = self
+            .gained
+            .iter()
+            .map(|(c, id)| with_id(Field::new(&c.name, c.data_type.clone(), c.nullable), *id, Some(&c.doc)));
         let all: Vec<Field> = fields.chain(gained).collect();
         Arc::new(Schema::new(Fields::from(all)))
     }

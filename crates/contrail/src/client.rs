@@ -7,7 +7,9 @@ use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
 use contrail_flow::build::order::Order;
 use contrail_flow::data_dir::{DataDir, NodeAddress};
-use contrail_serve::api::{self, BuildRequest, Built, DeadLetterFilter, EvolveRequest, Evolved, TailFrom, TailRequest, Time};
+use contrail_serve::api::{
+    self, BuildRequest, Built, DeadLetterFilter, EvolveRequest, Evolved, TailFrom, TailRequest, Time,
+};
 use contrail_serve::{Problem, StreamDesk};
 use contrail_types::time::rfc3339;
 use reqwest::{Client, RequestBuilder, Response};

@@ -69,7 +69,9 @@ fn text(evolved: &Evolved) -> String {
     let mut text = match (evolved.added.len(), evolved.dry_run) {
         (0, _) => format!("{} has a column for every field that can have one\n", evolved.table),
         (n, true) => format!("{} would gain {n} columns:\n", evolved.table),
-        (n, false) => format!("{} has gained {n} columns; rows that land from now on have their values:\n", evolved.table),
+        (n, false) => {
+            format!("{} has gained {n} columns; rows that land from now on have their values:\n", evolved.table)
+        }
     };
     let mut table = head(&["column", "type", "since version", "schema id"], &[2, 3]);
     for field in &evolved.added {
@@ -99,7 +101,8 @@ mod tests {
             id: 7,
             reason: None,
         };
-        let left = StreamField { name: "tags".into(), reason: Some("is array".into()), data_type: None, ..added.clone() };
+        let left =
+            StreamField { name: "tags".into(), reason: Some("is array".into()), data_type: None, ..added.clone() };
         let evolved = Evolved { table: "states_raw".into(), dry_run: false, added: vec![added], left: vec![left] };
         let told = text(&evolved);
         assert!(told.starts_with("states_raw has gained 1 columns; rows that land"), "{told}");

@@ -23,7 +23,11 @@ const SUBJECT: &str = "flight-states-value";
 
 /// Answers whose rows are all states.
 fn told() -> Vec<Reply> {
-    story().into_iter().map(|reply| Reply { rejected: 0, feed: "first", ..reply }).filter(|r| !r.seen.is_empty()).collect()
+    story()
+        .into_iter()
+        .map(|reply| Reply { rejected: 0, feed: "first", ..reply })
+        .filter(|r| !r.seen.is_empty())
+        .collect()
 }
 
 fn world() -> World {
@@ -63,7 +67,9 @@ async fn append(node: &Parts, schema: &str, replies: &[Reply], n: usize, value: 
         (message.key, Some(bytes))
     });
     let messages: Messages = theirs.collect();
-    node.log.append(Append { messages, position: Some(("first".into(), n.to_string())), at: answer.fetch.asked_at }).await?;
+    node.log
+        .append(Append { messages, position: Some(("first".into(), n.to_string())), at: answer.fetch.asked_at })
+        .await?;
     Ok(())
 }
 
@@ -194,7 +200,11 @@ fn a_field_that_its_column_cannot_read_makes_dead_letters_with_the_reason() {
         node.fill(&told[..1]).await.unwrap();
         append(&node, &spelt(), &told, 1, &text("fast")).await.unwrap();
         node.land(every(1000)).await.unwrap();
-        assert_eq!(node.raw.load().await.unwrap().totals().0 as usize, rows(&told[..2]), "without the column they land");
+        assert_eq!(
+            node.raw.load().await.unwrap().totals().0 as usize,
+            rows(&told[..2]),
+            "without the column they land"
+        );
         add_mach(&node).await;
         append(&node, &spelt(), &told, 2, &text("fast")).await.unwrap();
         append(&node, &mach(), &told, 3, &number(0.5)).await.unwrap();
@@ -242,7 +252,10 @@ fn a_topic_whose_latest_schema_cannot_be_read_is_not_landed() {
     world.run(async |node| {
         anything_goes(&node).await;
         node.fill(&told()[..1]).await.unwrap();
-        let odd = codec::SCHEMA.replace(r#""name": "velocity", "type": ["null", "double"]"#, r#""name": "velocity", "type": ["null", "string"]"#);
+        let odd = codec::SCHEMA.replace(
+            r#""name": "velocity", "type": ["null", "double"]"#,
+            r#""name": "velocity", "type": ["null", "string"]"#,
+        );
         node.log.registry().register(SUBJECT, &odd).await.unwrap();
         let refused = node.land(every(1000)).await.unwrap_err();
         assert_eq!(contrail_kit::Classified::class(&refused), contrail_kit::Class::USER);

@@ -14,8 +14,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use contrail_lake::{Change, LakeTable};
-use contrail_types::state::{dead_letters_table, raw_table};
 use contrail_types::Column;
+use contrail_types::state::{dead_letters_table, raw_table};
 use contrail_types::time::{DAY, HOUR, MINUTE, ZONE, timestamp};
 
 use crate::support::{FIRST_HOUR, START, Sandbox, ids, open, rows};

@@ -111,7 +111,8 @@ impl Decoder {
         for (id, answer) in answers {
             let reason = match answer {
                 Ok(Lookup::Found(schema)) => {
-                    let writer = Writer::new(id, schema, &self.reader).map_err(|e| format!("schema {id} is no state: {e}"));
+                    let writer =
+                        Writer::new(id, schema, &self.reader).map_err(|e| format!("schema {id} is no state: {e}"));
                     let reason = writer.as_ref().err().cloned();
                     self.writers.insert(id, writer);
                     reason

@@ -13,7 +13,10 @@ pub enum CatalogRequest {
     /// One table with its snapshots.
     Table(String),
     /// Columns for the fields of the stream that a table lacks; with `dry_run` only told.
-    Evolve { table: String, dry_run: bool },
+    Evolve {
+        table: String,
+        dry_run: bool,
+    },
 }
 
 /// The answer to the [`CatalogRequest`] of the same name.

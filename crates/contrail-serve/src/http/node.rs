@@ -10,7 +10,8 @@ use super::Shared;
 use super::answer::{Body, Params, icao24};
 use super::sql::cell;
 use crate::api::{
-    AircraftHistory, Asset, BuildRequest, Built, Catalog, CatalogRequest, Density, EvolveRequest, Evolved, Explore, ExploreAnswer, ExploreRequest, Filters, IdentityColumns, Range, RoleStatus, Status, Table, Time, Timeline, Track,
+    AircraftHistory, Asset, BuildRequest, Built, Catalog, CatalogRequest, Density, EvolveRequest, Evolved, Explore,
+    ExploreAnswer, ExploreRequest, Filters, IdentityColumns, Range, RoleStatus, Status, Table, Time, Timeline, Track,
 };
 use crate::problem::Problem;
 

@@ -33,7 +33,8 @@ fn optional(kind: Value) -> String {
 
 /// The raw table with these columns beyond its definition.
 fn grown(columns: &[(&str, DataType)]) -> TableDef {
-    let column = |(i, (name, kind)): (usize, &(&str, DataType))| (Column::new(name, kind.clone(), true, ""), 40 + i as i32);
+    let column =
+        |(i, (name, kind)): (usize, &(&str, DataType))| (Column::new(name, kind.clone(), true, ""), 40 + i as i32);
     TableDef { gained: columns.iter().enumerate().map(column).collect(), ..state::raw_table() }
 }
 
@@ -44,7 +45,8 @@ fn reasons(found: &NotInTable) -> Vec<String> {
 #[test]
 fn fields_beyond_the_table_are_found_with_their_first_version() {
     let old = SCHEMA.to_owned();
-    let found = not_in_table(&versions(&[old.clone(), optional(json!("int")), optional(json!("double"))]), &state::raw_table());
+    let found =
+        not_in_table(&versions(&[old.clone(), optional(json!("int")), optional(json!("double"))]), &state::raw_table());
     let column = Column::new("x", DataType::Float64, true, "The x");
     assert_eq!(found.fields, [NewField { column, kind: "double", since: 2, id: 11 }]);
     assert_eq!((found.unfit.len(), found.names()), (0, vec!["x"]));
@@ -61,8 +63,14 @@ fn what_cannot_be_a_column_says_why() {
         ["x (1, 10) is [null, double] in version 1, [null, string] in version 2: no type reads them all"]
     );
     for (field, reason) in [
-        (json!({ "name": "log_offset", "type": "long", "default": 0 }), "has the name of the table's own column log_offset"),
-        (json!({ "name": "Callsign", "type": "string", "default": "" }), "has the name of the table's own column callsign"),
+        (
+            json!({ "name": "log_offset", "type": "long", "default": 0 }),
+            "has the name of the table's own column log_offset",
+        ),
+        (
+            json!({ "name": "Callsign", "type": "string", "default": "" }),
+            "has the name of the table's own column callsign",
+        ),
         (json!({ "name": "answer_time_hour", "type": "int", "default": 0 }), "has the name of the table's partition"),
         (
             json!({ "name": "y", "type": { "type": "long", "logicalType": "timestamp-millis" }, "default": 0 }),
@@ -143,7 +151,8 @@ async fn mixed(schema: &str, values: &[Vec<u8>]) -> (Fixed, Chunk) {
         })
         .collect();
     let own: Vec<Vec<u8>> = ours.iter().map(|Message { value, .. }| value.unwrap().to_vec()).collect();
-    let both: Messages = own.iter().zip(&theirs).flat_map(|(a, b)| [a, b]).map(|v| (None::<&Vec<u8>>, Some(v))).collect();
+    let both: Messages =
+        own.iter().zip(&theirs).flat_map(|(a, b)| [a, b]).map(|v| (None::<&Vec<u8>>, Some(v))).collect();
     let appended_at = vec![0; both.len()];
     (registry, Chunk { stream: "s".into(), partition: 0, first_offset: 0, messages: both, appended_at })
 }
@@ -203,12 +212,7 @@ async fn every_plain_type_is_read_from_every_type_that_becomes_it() {
         (json!("string"), DataType::Binary, short("ab"), "[97, 98]"),
         (logical("int", "date"), DataType::Date32, long(20_000), "20000"),
         (logical("long", "timestamp-micros"), micros(), long(1_700_000_000_000_000), "1700000000000000"),
-        (
-            logical("long", "local-timestamp-micros"),
-            DataType::Timestamp(TimeUnit::Microsecond, None),
-            long(5),
-            "5",
-        ),
+        (logical("long", "local-timestamp-micros"), DataType::Timestamp(TimeUnit::Microsecond, None), long(5), "5"),
     ];
     for (kind, column, bytes, expected) in cases {
         let branch = |n: u8| [vec![n], bytes.clone()].concat();
