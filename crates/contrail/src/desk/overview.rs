@@ -7,8 +7,9 @@ use contrail_flow::land::{DeadLetterPolicy, WRITER};
 use contrail_flow::rules::{Offsets, landing, letters};
 use contrail_kit::class::chain;
 use contrail_lake::Version;
-use contrail_log::{codec, registry};
+use contrail_log::{codec, not_in_table, registry};
 use contrail_serve::api::{self, Time};
+use contrail_types::TableDef;
 
 use crate::line::Line;
 use crate::node::{Watched, status};
