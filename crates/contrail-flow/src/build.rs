@@ -371,5 +371,5 @@ async fn blocking<T: Send + 'static>(
 
 /// The raw tables that every lake has.
 pub async fn raw_tables(lake: &Lake) -> Result<(LakeTable, LakeTable), LakeError> {
-    Ok((lake.ensure(&state::raw_table()).await?, lake.ensure(&state::dead_letters_table()).await?))
+    Ok((lake.ensure_grown(&state::raw_table()).await?, lake.ensure(&state::dead_letters_table()).await?))
 }

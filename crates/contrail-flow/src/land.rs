@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::evolve::{EvolveError, EvolvePolicy};
 use crate::pulse::Pulse;
 use crate::rules::Offsets;
 use crate::rules::landing::{self, Refused};
@@ -63,6 +64,7 @@ pub struct Land {
     pub dead: LakeTable,
     pub policy: CommitPolicy,
     pub dead_letters: DeadLetterPolicy,
+    pub evolve: EvolvePolicy,
     pub shard: Shard,
     pub id: LanderId,
     pub accept_gap: bool,
@@ -86,6 +88,8 @@ pub enum LandError {
     Lake(#[from] LakeError),
     #[error(transparent)]
     Commit(#[from] CommitFailed),
+    #[error(transparent)]
+    Evolve(#[from] EvolveError),
     #[error("a batch was dropped: {0}. Landing starts again from the table")]
     Overtaken(String),
     #[error(
@@ -129,6 +133,7 @@ impl Classified for LandError {
             Self::Codec(e) => e.class(),
             Self::Lake(e) => e.class(),
             Self::Commit(e) => e.class(),
+            Self::Evolve(e) => e.class(),
             Self::Overtaken(_) | Self::Repartitioned => Class::EXTERNAL,
             Self::Panicked(_) | Self::Crashed(_) => Class::INTERNAL,
         }
@@ -184,7 +189,7 @@ struct Begun {
 
 /// Where landing goes on, by the table; says so. A misfit that was accepted is recorded first.
 async fn begin(land: &Land) -> Result<Begun, LandError> {
-    codec::agree(land.registry.as_ref(), &land.subject).await?;
+    codec::readable(land.registry.as_ref(), &land.subject).await?;
     let bounds = land.log.bounds().await?;
     let log = Shape { stream: bounds.stream.clone(), partitions: bounds.partitions.keys().copied().collect() };
     let mut held = bounds.partitions.clone();

@@ -127,17 +127,18 @@ impl Letters {
     ) -> Result<Done, LettersError> {
         let letters = self.all(filter).await?;
         let mut done = Done { taken: letters.len() as u64, ..Done::default() };
-        let mut decoder = Decoder::new(self.registry.clone());
         for part in letters.chunks(BATCH) {
-            self.replay_some(part, &mut decoder, &mut done).await?;
+            self.replay_some(part, &mut done).await?;
             progress(done.done + done.left + done.before, done.taken);
         }
         Ok(done)
     }
 
-    async fn replay_some(&self, part: &[Letter], decoder: &mut Decoder, done: &mut Done) -> Result<(), LettersError> {
+    async fn replay_some(&self, part: &[Letter], done: &mut Done) -> Result<(), LettersError> {
         for _ in 0..ATTEMPTS {
             let raw = self.raw.load().await?;
+            let shape = self.raw.shape();
+            let mut decoder = Decoder::new(self.registry.clone(), shape.def());
             let (mut readable, mut tally) = (Vec::new(), Done::default());
             let mut replayed: BTreeMap<String, BTreeMap<i32, BTreeSet<i64>>> = BTreeMap::new();
             for chunk in self.due(part, &raw, &mut tally)? {
@@ -149,15 +150,14 @@ impl Letters {
                 }
                 readable.push(decoded.states);
             }
-            let (rows, raw_schema) =
-                (readable.iter().map(RecordBatch::num_rows).sum::<usize>() as u64, self.raw.schema());
+            let rows = readable.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
             if rows == 0 {
                 done.add(tally, 0);
                 return Ok(());
             }
             let table = self.raw.clone();
             let files = tokio::task::spawn_blocking(move || {
-                Ok::<_, LettersError>(table.encode(&concat_batches(&raw_schema, &readable)?)?)
+                Ok::<_, LettersError>(table.encode_under(&shape, &concat_batches(shape.schema(), &readable)?)?)
             });
             let (fence, settings) = (replayed.clone(), replayed);
             let change = Change::append(files.await??)

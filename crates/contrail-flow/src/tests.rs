@@ -5,6 +5,7 @@
 
 mod any_order;
 mod crashes;
+mod evolving;
 mod faulty;
 mod held;
 mod oracle;

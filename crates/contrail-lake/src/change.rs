@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use contrail_types::Column;
 use iceberg::spec::Operation;
 
 use crate::version::Version;
@@ -17,6 +18,7 @@ pub struct Change {
     pub(crate) settings: Vec<Settings>,
     pub(crate) unset: BTreeSet<String>,
     pub(crate) summary: BTreeMap<String, String>,
+    pub(crate) columns: Vec<Column>,
 }
 
 pub(crate) enum Remove {
@@ -39,7 +41,8 @@ pub(crate) enum Settings {
 
 impl Change {
     fn new(operation: Operation, add: Vec<EncodedFile>, remove: Remove) -> Self {
-        Self { operation, add, remove, settings: Vec::new(), unset: BTreeSet::new(), summary: BTreeMap::new() }
+        let (settings, unset, summary, columns) = (Vec::new(), BTreeSet::new(), BTreeMap::new(), Vec::new());
+        Self { operation, add, remove, settings, unset, summary, columns }
     }
 
     /// Adds files. Without any, an empty snapshot: progress without rows.
@@ -50,6 +53,12 @@ impl Change {
     /// Sets properties only, by an empty snapshot.
     pub fn properties() -> Self {
         Self::append(Vec::new())
+    }
+
+    /// Gives the table more columns, all optional and of plain types, by an empty snapshot. Those that it has by then
+    /// are left out, whatever their type: look at the shape of what was committed.
+    pub fn add_columns(columns: Vec<Column>) -> Self {
+        Self { columns, ..Self::properties() }
     }
 
     /// Replaces the content of the partitions `values` (hours or days since the epoch) by `files`, some of which may lie

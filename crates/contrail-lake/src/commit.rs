@@ -234,7 +234,10 @@ impl Commit<'_> {
         table.0.entries.put_list(self.snapshot_id, staged.list);
         let view = View { loaded, manifests: staged.manifests, deletes: staged.deletes };
         let version = Version::new(view);
-        table.remember(version.clone());
+        if let Err(error) = table.remember(version.clone()) {
+            let error = contrail_kit::class::chain(&error);
+            tracing::warn!(table = table.name(), error, "the table no longer fits its definition");
+        }
         if !staged.retired.is_empty() {
             table.retire(&version, staged.retired).await;
         }

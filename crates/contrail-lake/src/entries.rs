@@ -64,12 +64,13 @@ impl Entries {
         }
         let doing = || format!("read manifest {}", file.manifest_path);
         let decoded = file.load_manifest(&table.lake.files).await.doing(doing)?;
+        let columns = table.shape().columns.clone();
         let live = decoded
             .into_parts()
             .0
             .into_iter()
             .filter(|entry| entry.is_alive())
-            .map(|entry| Arc::new(live_file(Arc::unwrap_or_clone(entry), file, &table.columns)))
+            .map(|entry| Arc::new(live_file(Arc::unwrap_or_clone(entry), file, &columns)))
             .collect();
         let manifest = Arc::new(Manifest { file: file.clone(), live });
         self.put(manifest.clone());

@@ -11,6 +11,7 @@ use iceberg::{NamespaceIdent, TableIdent};
 use crate::catalog::{CatalogError, TableCatalog};
 use crate::error::LakeError;
 use crate::schema;
+use crate::shape::Grows;
 use crate::storage::local_files;
 use crate::table::LakeTable;
 use crate::upkeep::queue::Queue;
@@ -61,6 +62,16 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Schema`] names every difference.
     pub async fn ensure(&self, def: &TableDef) -> Result<LakeTable, LakeError> {
+        self.open_table(def, Grows::Never).await
+    }
+
+    /// Like [`Lake::ensure`], but the table may have more columns than its definition, or gain them while it is open:
+    /// optional ones of plain types. They stand in [`crate::TableShape::def`] as `gained`.
+    pub async fn ensure_grown(&self, def: &TableDef) -> Result<LakeTable, LakeError> {
+        self.open_table(def, Grows::Optional).await
+    }
+
+    async fn open_table(&self, def: &TableDef, grows: Grows) -> Result<LakeTable, LakeError> {
         let ident = self.ident(&def.name);
         let catalog = &self.0.catalog;
         let loaded = match catalog.load(&ident, None).await {
@@ -75,11 +86,7 @@ impl Lake {
             }
             outcome => outcome?,
         };
-        let differences = schema::differences(def, &loaded.metadata)?;
-        if !differences.is_empty() {
-            return Err(LakeError::Schema { table: def.name.clone(), differences });
-        }
-        LakeTable::new(self.0.clone(), ident, def.clone(), loaded)
+        LakeTable::new(self.0.clone(), ident, def.clone(), grows, &loaded)
     }
 
     fn ident(&self, table: &str) -> TableIdent {

@@ -10,7 +10,7 @@
 //!   for as long as they are pinned.
 //! - Upkeep never fails a commit.
 //!
-//! Reading order: [`catalog`] (the seam), [`lake`], [`table`], [`version`], [`change`], [`commit`], then [`write`],
+//! Reading order: [`catalog`] (the seam), [`lake`], [`table`], [`shape`], [`version`], [`change`], [`commit`], then [`write`],
 //! [`read`], [`upkeep`]. `storage` and `schema` are the two borders, `entries` the cache.
 
 pub mod catalog;
@@ -23,6 +23,7 @@ mod error;
 pub mod lake;
 pub mod read;
 mod schema;
+pub mod shape;
 pub mod storage;
 pub mod table;
 pub mod upkeep;
@@ -34,6 +35,7 @@ pub use change::Change;
 pub use commit::{CommitFailed, Committed, FenceFailure, SWEPT};
 pub use error::LakeError;
 pub use lake::{Lake, LakeOptions};
+pub use shape::TableShape;
 pub use table::LakeTable;
 pub use upkeep::{Fsck, GRACE, Pin, Upkeep};
 pub use version::{LiveFile, SnapshotInfo, Version};

@@ -13,6 +13,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::error::LakeError;
+use crate::shape::TableShape;
 use crate::storage::local_path;
 use crate::table::LakeTable;
 
@@ -24,7 +25,17 @@ impl LakeTable {
         paths: impl IntoIterator<Item = impl AsRef<str>>,
         columns: Option<&[&str]>,
     ) -> Result<RecordBatch, LakeError> {
-        let schema = self.projected(columns)?;
+        self.read_under(&self.shape(), paths, columns)
+    }
+
+    /// Like [`LakeTable::read`], the columns those of `shape`.
+    pub(crate) fn read_under(
+        &self,
+        shape: &TableShape,
+        paths: impl IntoIterator<Item = impl AsRef<str>>,
+        columns: Option<&[&str]>,
+    ) -> Result<RecordBatch, LakeError> {
+        let schema = self.projected(shape, columns)?;
         let mut batches = Vec::new();
         for path in paths {
             read_file(path.as_ref(), &schema, &mut batches)?;
@@ -32,10 +43,10 @@ impl LakeTable {
         concat_batches(&schema, &batches).map_err(|error| unreadable(self.name(), error))
     }
 
-    fn projected(&self, columns: Option<&[&str]>) -> Result<SchemaRef, LakeError> {
-        let Some(columns) = columns else { return Ok(self.schema()) };
+    fn projected(&self, shape: &TableShape, columns: Option<&[&str]>) -> Result<SchemaRef, LakeError> {
+        let Some(columns) = columns else { return Ok(shape.schema().clone()) };
         let fields = columns.iter().map(|name| {
-            self.0.arrow.field_with_name(name).cloned().map_err(|_| LakeError::Batch {
+            shape.schema().field_with_name(name).cloned().map_err(|_| LakeError::Batch {
                 table: self.name().to_owned(),
                 reason: format!("there is no column {name}"),
             })

@@ -1,6 +1,6 @@
 //! A table of the lake: loading it, reading its files, and the doors to writing, committing and upkeep.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use contrail_types::TableDef;
 use iceberg::TableIdent;
@@ -9,8 +9,9 @@ use crate::catalog::Loaded;
 use crate::entries::Entries;
 use crate::error::LakeError;
 use crate::lake::Shared;
+use crate::shape::{Grows, TableShape};
 use crate::upkeep::pins::Pins;
-use crate::version::{ColumnIds, Version, View};
+use crate::version::{Version, View};
 use crate::write::Tuning;
 
 /// A table. Cheap to clone; clones share caches, pins and the queue of committers.
@@ -20,9 +21,11 @@ pub struct LakeTable(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub lake: Arc<Shared>,
     pub ident: TableIdent,
+    /// What the table was asked for as.
     pub def: TableDef,
-    pub arrow: arrow::datatypes::SchemaRef,
-    pub columns: ColumnIds,
+    pub grows: Grows,
+    /// What its rows look like as of the newest version that was seen.
+    shape: RwLock<Arc<TableShape>>,
     /// The table's folder.
     pub location: String,
     pub spec_id: i32,
@@ -36,13 +39,18 @@ pub(crate) struct Inner {
 }
 
 impl LakeTable {
-    pub(crate) fn new(lake: Arc<Shared>, ident: TableIdent, def: TableDef, loaded: Loaded) -> Result<Self, LakeError> {
-        let schema = loaded.metadata.current_schema().clone();
-        let columns = schema.as_struct().fields().iter().map(|field| (field.name.clone(), field.id)).collect();
+    pub(crate) fn new(
+        lake: Arc<Shared>,
+        ident: TableIdent,
+        def: TableDef,
+        grows: Grows,
+        loaded: &Loaded,
+    ) -> Result<Self, LakeError> {
+        let shape = TableShape::of(&def, grows, &loaded.metadata)?;
         let order = loaded.metadata.default_sort_order();
         Ok(Self(Arc::new(Inner {
-            arrow: def.arrow_schema(),
-            columns: Arc::new(columns),
+            shape: RwLock::new(Arc::new(shape)),
+            grows,
             location: loaded.metadata.location().to_owned(),
             spec_id: loaded.metadata.default_partition_spec_id(),
             sort_order_id: (!order.is_unsorted()).then_some(order.order_id as i32),
@@ -61,13 +69,24 @@ impl LakeTable {
         &self.0.def.name
     }
 
-    pub fn def(&self) -> &TableDef {
-        &self.0.def
+    /// What rows of the table look like, as of the newest version that this process has seen. Whoever makes rows and
+    /// writes them takes it once and does both under it.
+    pub fn shape(&self) -> Arc<TableShape> {
+        self.0.shape()
     }
 
     /// The Arrow schema of the table's rows, with field ids.
     pub fn schema(&self) -> arrow::datatypes::SchemaRef {
-        self.0.arrow.clone()
+        self.shape().schema().clone()
+    }
+
+    /// What rows looked like in `version`.
+    pub(crate) fn shape_in(&self, version: &Version) -> Result<Arc<TableShape>, LakeError> {
+        let shape = self.shape();
+        if shape.schema_id() == version.metadata().current_schema_id() {
+            return Ok(shape);
+        }
+        Ok(Arc::new(TableShape::of(&self.0.def, self.0.grows, version.metadata())?))
     }
 
     /// The table as it stands now. An unchanged table costs one look into the catalog.
@@ -82,7 +101,7 @@ impl LakeTable {
             None => (Vec::new(), Vec::new()),
         };
         let version = Version::new(View { loaded, manifests, deletes });
-        self.remember(version.clone());
+        self.remember(version.clone())?;
         Ok(version)
     }
 
@@ -91,15 +110,25 @@ impl LakeTable {
         self.latest().clone()
     }
 
-    pub(crate) fn remember(&self, version: Version) {
+    /// Keeps the newest version, and the shape that it has.
+    pub(crate) fn remember(&self, version: Version) -> Result<(), LakeError> {
         let mut latest = self.latest();
         let newer = latest.as_ref().is_none_or(|known| known.sequence_number() <= version.sequence_number());
         if newer {
+            let shape = self.shape_in(&version)?;
+            *self.0.shape.write().unwrap_or_else(PoisonError::into_inner) = shape;
             *latest = Some(version);
         }
+        Ok(())
     }
 
     fn latest(&self) -> MutexGuard<'_, Option<Version>> {
         self.0.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    pub fn shape(&self) -> Arc<TableShape> {
+        self.shape.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -101,7 +101,7 @@ impl LakeTable {
             Ok(loaded) => {
                 let (manifests, deletes) = (version.manifests().to_vec(), version.deletes().to_vec());
                 let thinned = Version::new(View { loaded, manifests, deletes });
-                self.remember(thinned.clone());
+                self.remember(thinned.clone())?;
                 self.retire(&thinned, due).await;
                 Ok(ids.len())
             }

@@ -18,6 +18,7 @@ use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, 
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::error::LakeError;
+use crate::shape::TableShape;
 use crate::storage::{local_path, remove, write_new};
 use crate::table::{Inner, LakeTable};
 
@@ -42,12 +43,17 @@ impl LakeTable {
     /// # Errors
     /// [`LakeError::Batch`] if the columns are not the table's.
     pub fn encode(&self, batch: &RecordBatch) -> Result<Vec<EncodedFile>, LakeError> {
-        let table = &*self.0;
+        self.encode_under(&self.shape(), batch)
+    }
+
+    /// Like [`LakeTable::encode`], for rows that were made under `shape`, also if the table has gained columns since.
+    pub fn encode_under(&self, shape: &TableShape, batch: &RecordBatch) -> Result<Vec<EncodedFile>, LakeError> {
+        let table = &Target { table: &self.0, shape };
         if batch.num_rows() == 0 {
             return Ok(Vec::new());
         }
-        let batch = conform(table, batch)?;
-        let parts = match &table.def.partition {
+        let batch = conform(shape, batch)?;
+        let parts = match &shape.def().partition {
             Some((column, by)) => split::split(batch.column_by_name(column), *by),
             None => vec![split::Part { value: None, rows: None }],
         };
@@ -56,7 +62,12 @@ impl LakeTable {
 
     /// Writes a file without rows: how an emptied partition is told to consumers.
     pub(crate) fn encode_empty(&self, partition: i32) -> Result<EncodedFile, LakeError> {
-        write_file(&self.0, &RecordBatch::new_empty(self.schema()), Some(partition))
+        let shape = self.shape();
+        write_file(
+            &Target { table: &self.0, shape: &shape },
+            &RecordBatch::new_empty(shape.schema().clone()),
+            Some(partition),
+        )
     }
 
     /// The same file under a new name, with the time of now. Blocking.
@@ -84,10 +95,16 @@ impl LakeTable {
     }
 }
 
+/// A table, and the shape under which it is written to.
+struct Target<'a> {
+    table: &'a Inner,
+    shape: &'a TableShape,
+}
+
 /// The batch under the table's own schema, so that field ids and nullability are the table's.
-fn conform(table: &Inner, batch: &RecordBatch) -> Result<RecordBatch, LakeError> {
-    let misfit = |reason: String| LakeError::Batch { table: table.def.name.clone(), reason };
-    let (wanted, found) = (&table.arrow, batch.schema_ref());
+fn conform(shape: &TableShape, batch: &RecordBatch) -> Result<RecordBatch, LakeError> {
+    let misfit = |reason: String| LakeError::Batch { table: shape.def().name.clone(), reason };
+    let (wanted, found) = (shape.schema(), batch.schema_ref());
     if Arc::ptr_eq(wanted, found) {
         return Ok(batch.clone());
     }
@@ -131,21 +148,24 @@ fn conform_column(wanted: &Field, column: &ArrayRef) -> Option<ArrayRef> {
 }
 
 /// Sorts the rows of one partition and writes them.
-fn write_part(table: &Inner, batch: &RecordBatch, part: split::Part) -> Result<EncodedFile, LakeError> {
-    let columns: Vec<&ArrayRef> = table.def.sort.iter().filter_map(|name| batch.column_by_name(name)).collect();
+fn write_part(table: &Target<'_>, batch: &RecordBatch, part: split::Part) -> Result<EncodedFile, LakeError> {
+    let columns: Vec<&ArrayRef> = table.shape.def().sort.iter().filter_map(|name| batch.column_by_name(name)).collect();
     let Some(order) = sort::order(&columns, batch.num_rows(), part.rows) else {
         return write_file(table, batch, part.value);
     };
     let taken = batch.columns().iter().map(|column| take(column, &order, None)).collect::<Result<Vec<_>, _>>();
-    let sorted = taken.and_then(|columns| RecordBatch::try_new(table.arrow.clone(), columns));
-    let sorted =
-        sorted.map_err(|error| LakeError::Batch { table: table.def.name.clone(), reason: format!("sort: {error}") })?;
+    let sorted = taken.and_then(|columns| RecordBatch::try_new(table.shape.schema().clone(), columns));
+    let sorted = sorted.map_err(|error| LakeError::Batch {
+        table: table.shape.def().name.clone(),
+        reason: format!("sort: {error}"),
+    })?;
     write_file(table, &sorted, part.value)
 }
 
-fn write_file(table: &Inner, sorted: &RecordBatch, partition: Option<i32>) -> Result<EncodedFile, LakeError> {
-    let bytes = parquet::encode(table, sorted)?;
-    let metrics = metrics::metrics(&table.def.bounds, &table.columns, sorted);
+fn write_file(target: &Target<'_>, sorted: &RecordBatch, partition: Option<i32>) -> Result<EncodedFile, LakeError> {
+    let Target { table, shape } = *target;
+    let bytes = parquet::encode(shape, &table.tuning, sorted)?;
+    let metrics = metrics::metrics(&shape.def().bounds, &shape.columns, sorted);
     let written_at = table.lake.clock.now();
     let path = file_path(table, partition, written_at);
     crash::point("lake.write.before_file")?;

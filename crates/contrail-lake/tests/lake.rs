@@ -1,6 +1,8 @@
 //! The lake through its public face: writing, committing, racing, unknown outcomes, upkeep, and what PyIceberg sees.
 // tidy: allow test-binary: the lake is tested by its own public face, and PyIceberg reads what that made.
 
+#[path = "lake/columns.rs"]
+mod columns;
 #[path = "lake/commits.rs"]
 mod commits;
 #[path = "lake/history.rs"]

@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     say("read", start.elapsed(), rows, bytes);
 
-    let mut decoder = Decoder::new(Arc::new(registry));
+    let mut decoder = Decoder::new(Arc::new(registry), &contrail_types::state::raw_table());
     let start = Instant::now();
     for chunk in &chunks {
         let decoded = decoder.read(chunk, 0).await?;

@@ -5,6 +5,7 @@
 
 mod decoder;
 mod encoder;
+pub mod fields;
 pub mod rejected;
 mod resolve;
 #[cfg(test)]
@@ -12,10 +13,11 @@ mod tests;
 
 use contrail_kit::{Class, Classified};
 
-use crate::registry::{Registry, RegistryError, verdict};
+use crate::registry::{Level, Registry, RegistryError, judge, normal, verdict};
 
 pub use decoder::{Decoded, Decoder};
 pub use encoder::Encoder;
+pub use fields::{NewField, NotInTable, Unfit, not_in_table};
 
 /// The Avro schema of a state.
 pub const SCHEMA: &str = include_str!("../../../schemas/flight-state.avsc");
@@ -42,9 +44,17 @@ pub enum CodecError {
     Arrow(#[from] arrow::error::ArrowError),
 }
 
-/// Refuses a subject whose versions do not get along with [`SCHEMA`]: whoever writes or reads asks before it begins.
+/// Refuses a subject whose versions do not get along with [`SCHEMA`]: whoever writes asks before it begins.
 pub async fn agree(registry: &dyn Registry, subject: &str) -> Result<(), CodecError> {
     Ok(verdict(registry, subject, SCHEMA).await?.agreed()?)
+}
+
+/// Refuses a subject whose latest version [`SCHEMA`] cannot read, whatever the subject's level: whoever reads asks before
+/// it begins. Gained columns do not count: their clashes make dead letters, and a restart would not help.
+pub async fn readable(registry: &dyn Registry, subject: &str) -> Result<(), CodecError> {
+    let versions = registry.versions(subject).await?;
+    let latest = &versions[versions.len().saturating_sub(1)..];
+    Ok(judge(subject, Level::Backward, latest, &normal(SCHEMA)?).agreed()?)
 }
 
 impl Classified for CodecError {

@@ -14,7 +14,7 @@ pub mod messages;
 pub mod registry;
 pub mod spool;
 
-pub use codec::{CodecError, Decoded, Decoder, Encoder};
+pub use codec::{CodecError, Decoded, Decoder, Encoder, NewField, NotInTable, Unfit, not_in_table};
 pub use embedded::{EmbeddedLog, EmbeddedRegistry};
 pub use kafka::{BrokerError, KafkaLog};
 pub use log::{Append, Bounds, Chunk, DeadLetter, Log, LogError, LogReader, Offsets, Range, Shape};

@@ -1,6 +1,7 @@
 //! Tests over the shipped models: units, the law "incremental equals from scratch", and an independent calculation.
 
 mod explore;
+mod gained;
 mod incremental;
 mod marts;
 mod query;

@@ -13,7 +13,9 @@ mod status;
 mod stream;
 
 pub use build::{BuildRequest, Built};
-pub use catalog::{Asset, Catalog, CatalogRequest, ColumnInfo, SnapshotInfo, Table};
+pub use catalog::{
+    Asset, Catalog, CatalogRequest, ColumnInfo, EvolveRequest, Evolved, SnapshotInfo, StreamField, Table,
+};
 pub use contrail_types::Time;
 pub use contrail_types::explore::{Density, Explore, Filters, Range};
 pub use contrail_types::history::{AircraftHistory, Timeline, Track};

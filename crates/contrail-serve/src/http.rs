@@ -150,6 +150,7 @@ pub fn router(app: App, address: SocketAddr, stop: CancellationToken) -> Router 
         .route("/build", post(node::build))
         .route("/tables", get(node::tables))
         .route("/tables/{name}", get(node::table))
+        .route("/tables/{name}/evolve", post(node::evolve))
         .route("/sql", post(sql::sql))
         .route("/stream", get(stream::overview))
         .route("/stream/tail", get(stream::tail))

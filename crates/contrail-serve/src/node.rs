@@ -2,7 +2,8 @@
 //!
 //! Every method may be called from many requests at once and at any time, also before the first row has landed. An
 //! implementation returns soon or holds an own deadline; a dropped future must cancel its work. Errors are problems that
-//! a person can read. But for `build`, nothing here changes state; everything may be retried.
+//! a person can read. But for `build` and
+//! [`api::CatalogRequest::Evolve`], nothing here changes state; everything may be retried.
 
 use async_trait::async_trait;
 use contrail_types::{Icao24, Micros};
@@ -28,7 +29,7 @@ pub trait Node: Send + Sync {
     /// Aircraft seen in each bucket of the last `hours`.
     async fn timeline(&self, hours: u32) -> Result<api::Timeline, Problem>;
 
-    /// Assets, tables, or one table (a 404 problem when there is no such table).
+    /// Assets, tables, or one table (a 404 problem when there is no such table); or a table is given columns.
     async fn catalog(&self, request: api::CatalogRequest) -> Result<api::Catalog, Problem>;
 
     /// Computes hours of derived tables anew; returns when they are in the lake.

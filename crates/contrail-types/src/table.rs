@@ -60,28 +60,37 @@ pub struct TableDef {
     pub sort: Vec<String>,
     /// Columns whose bounds and counts go into manifests; everything else stays out to keep planning small.
     pub bounds: Vec<String>,
+    /// Optional columns that a table has gained beyond its definition, with the field ids that it gave them; none in a
+    /// definition.
+    pub gained: Vec<(Column, i32)>,
 }
 
 impl TableDef {
-    /// The Arrow schema with field ids: columns are 1..n in their order, list elements follow after n.
+    /// All columns with their field ids: the definition's, then the gained ones.
+    pub fn all_columns(&self) -> impl Iterator<Item = (&Column, i32)> {
+        self.columns.iter().zip(1..).chain(self.gained.iter().map(|(column, id)| (column, *id)))
+    }
+
+    /// The Arrow schema with field ids: columns are 1..n in their order, list elements follow after n. Gained columns
+    /// come last.
     pub fn arrow_schema(&self) -> SchemaRef {
         let mut nested = self.columns.len() as i32;
-        let fields: Vec<Field> = self
-            .columns
+        let fields = self.columns.iter().zip(1..).map(|(c, id)| {
+            let data_type = match &c.data_type {
+                DataType::List(item) => {
+                    nested += 1;
+                    DataType::List(Arc::new(with_id(item.as_ref().clone(), nested, None)))
+                }
+                other => other.clone(),
+            };
+            with_id(Field::new(&c.name, data_type, c.nullable), id, Some(&c.doc))
+        });
+        let gained = self
+            .gained
             .iter()
-            .zip(1..)
-            .map(|(c, id)| {
-                let data_type = match &c.data_type {
-                    DataType::List(item) => {
-                        nested += 1;
-                        DataType::List(Arc::new(with_id(item.as_ref().clone(), nested, None)))
-                    }
-                    other => other.clone(),
-                };
-                with_id(Field::new(&c.name, data_type, c.nullable), id, Some(&c.doc))
-            })
-            .collect();
-        Arc::new(Schema::new(Fields::from(fields)))
+            .map(|(c, id)| with_id(Field::new(&c.name, c.data_type.clone(), c.nullable), *id, Some(&c.doc)));
+        let all: Vec<Field> = fields.chain(gained).collect();
+        Arc::new(Schema::new(Fields::from(all)))
     }
 }
 

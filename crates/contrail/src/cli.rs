@@ -187,6 +187,12 @@ pub enum Tables {
     History { table: String },
     /// Live data files of a table
     Files { table: String },
+    /// Gives states_raw columns for the fields that newer schemas of the stream have
+    Evolve {
+        /// Only says which
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

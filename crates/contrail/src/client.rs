@@ -7,7 +7,9 @@ use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
 use contrail_flow::build::order::Order;
 use contrail_flow::data_dir::{DataDir, NodeAddress};
-use contrail_serve::api::{self, BuildRequest, Built, DeadLetterFilter, TailFrom, TailRequest, Time};
+use contrail_serve::api::{
+    self, BuildRequest, Built, DeadLetterFilter, EvolveRequest, Evolved, TailFrom, TailRequest, Time,
+};
 use contrail_serve::{Problem, StreamDesk};
 use contrail_types::time::rfc3339;
 use reqwest::{Client, RequestBuilder, Response};
@@ -37,6 +39,14 @@ impl Node {
         let request = self.client.post(format!("{}/api/v1/build", self.address.url)).json(&body);
         let answer = good(request.bearer_auth(&self.address.token).send().await?).await?;
         Ok(answer.json::<Built>().await?.rows)
+    }
+
+    /// Gives a table columns for the fields of the stream that it lacks.
+    pub async fn evolve(&self, table: &str, dry_run: bool) -> Result<Evolved> {
+        let url = format!("{}/api/v1/tables/{table}/evolve", self.address.url);
+        let request = self.client.post(url).json(&EvolveRequest { dry_run });
+        let answer = good(request.bearer_auth(&self.address.token).send().await?).await?;
+        Ok(answer.json().await?)
     }
 
     /// Starts a statement; the answer is an Arrow stream.

@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use contrail_flow::evolve::EvolvePolicy;
 use contrail_flow::land::{DeadLetterPolicy, Shard};
 use contrail_kit::{Class, Classified, Secret};
 use contrail_source::FeedConfig;
@@ -111,6 +112,7 @@ pub struct Spool {
 #[serde(deny_unknown_fields)]
 pub struct Lake {
     pub warehouse: Option<PathBuf>,
+    pub evolve: EvolvePolicy,
     pub catalog: Catalog,
 }
 

@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod desk;
 mod doctor;
+mod evolve;
 mod exit;
 mod line;
 mod memory;

@@ -35,18 +35,19 @@ pub async fn assets(config: Config, json: bool) -> Result<()> {
 }
 
 pub async fn tables(config: Config, command: Option<Tables>, json: bool) -> Result<()> {
-    let house = House::visit(Arc::new(config)).await?;
+    let house = async |config| House::visit(Arc::new(config)).await;
     match command {
-        None => list(&house, json).await,
+        None => list(&house(config).await?, json).await,
         Some(Tables::Show { table }) => {
-            let shown = catalog::table(&house, &table, true).await.map_err(failed)?;
+            let shown = catalog::table(&house(config).await?, &table, true).await.map_err(failed)?;
             if json { print_json(&shown) } else { show(&shown) }
         }
         Some(Tables::History { table }) => {
-            let shown = catalog::table(&house, &table, true).await.map_err(failed)?;
+            let shown = catalog::table(&house(config).await?, &table, true).await.map_err(failed)?;
             if json { print_json(&shown.snapshots) } else { history(&shown.snapshots) }
         }
-        Some(Tables::Files { table }) => files(&house, &table, json).await,
+        Some(Tables::Files { table }) => files(&house(config).await?, &table, json).await,
+        Some(Tables::Evolve { dry_run }) => crate::evolve::run(config, dry_run, json).await,
     }
 }
 

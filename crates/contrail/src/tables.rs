@@ -29,7 +29,8 @@ pub struct LakeTables {
 impl Tables for LakeTables {
     fn names(&self) -> Vec<TableDef> {
         let models = self.house.project.models.iter().map(|model| model.def.clone());
-        [state::raw_table(), state::dead_letters_table()].into_iter().chain(models).collect()
+        let raw = [&self.house.raw, &self.house.dead].map(|table| table.shape().def().clone());
+        raw.into_iter().chain(models).collect()
     }
 
     async fn plan(&self, name: &str) -> Result<Plan, String> {

@@ -70,7 +70,7 @@ async fn fold(line: &Line, live: &LiveSky, stop: &CancellationToken) -> Result<(
     let mut behind = log.bounds().await?.ends();
     behind.retain(|partition, end| from.get(partition).is_some_and(|at| at < end));
     let mut reader = log.reader(from).await?;
-    let mut decoder = Decoder::new(line.stream.registry.clone());
+    let mut decoder = Decoder::new(line.stream.registry.clone(), &contrail_types::state::raw_table());
     while !stop.is_cancelled() {
         let mut news = Vec::new();
         let (mut rows, mut wait) = (0, WAIT);

@@ -135,6 +135,7 @@ fn start_land(supervisor: &mut Supervisor, line: &Line, flags: &cli::Up, landed:
         dead: line.house.dead.clone(),
         policy: CommitPolicy { interval: commit.interval, rows: commit.rows, bytes: commit.bytes.get() as usize },
         dead_letters: line.house.config.land.dead_letters,
+        evolve: line.house.config.lake.evolve,
         shard: flags.landing.shard.unwrap_or(line.house.config.land.shard),
         id: LanderId::here(),
         accept_gap: flags.landing.accept_gap,

@@ -1,18 +1,19 @@
 //! One batch on its way: gathered chunks, decoded, sorted out against dead letters, encoded as data files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{Int32Type, Int64Type, SchemaRef, TimestampMicrosecondType};
 use contrail_kit::{Clock, crash};
-use contrail_lake::{EncodedFile, LakeTable};
-use contrail_log::{Chunk, CodecError, DeadLetter, Decoder, Registry};
+use contrail_lake::{EncodedFile, LakeTable, TableShape};
+use contrail_log::{Chunk, CodecError, DeadLetter, Decoder, Registry, Version, not_in_table};
 use contrail_types::Micros;
 
 use super::{DeadLetterPolicy, Land, LandError, Settled};
+use crate::evolve::{self, EvolvePolicy};
 use crate::rules::Offsets;
 use crate::rules::landing::{Verdict, verdict};
 
@@ -75,9 +76,20 @@ pub struct Workshop {
     dead: LakeTable,
     clock: Clock,
     policy: DeadLetterPolicy,
+    evolve: EvolvePolicy,
+    subject: String,
     settled: Settled,
     /// Decoders that are not at work; a decoder keeps what it has learnt of a schema.
-    idle: Mutex<Vec<Decoder>>,
+    idle: Mutex<Vec<Worker>>,
+    /// Schemas that were looked at for fields that the table lacks. Held while columns are added, so that no batch lands
+    /// without their values meanwhile.
+    met: tokio::sync::Mutex<HashSet<u32>>,
+}
+
+/// A decoder, and the shape of the raw table whose rows it makes.
+struct Worker {
+    shape: Arc<TableShape>,
+    decoder: Decoder,
 }
 
 impl Workshop {
@@ -88,8 +100,11 @@ impl Workshop {
             dead: land.dead.clone(),
             clock: land.clock.clone(),
             policy: land.dead_letters,
+            evolve: land.evolve,
+            subject: land.subject.clone(),
             settled,
             idle: Mutex::default(),
+            met: tokio::sync::Mutex::default(),
         }
     }
 
@@ -99,30 +114,86 @@ impl Workshop {
 
     /// From messages to synced files.
     pub async fn work(self: Arc<Self>, batch: Batch) -> Result<Work, LandError> {
-        let idle = self.idle.lock().unwrap().pop();
-        let mut decoder = idle.unwrap_or_else(|| Decoder::new(self.registry.clone()));
-        decoder.prepare_all(&batch.chunks).await?;
+        let batch = Arc::new(batch);
+        let worker = loop {
+            let mut worker = self.worker(self.raw.shape());
+            worker.decoder.prepare_all(&batch.chunks).await?;
+            self.meet(&worker.decoder).await?;
+            if worker.shape.schema_id() == self.raw.shape().schema_id() {
+                break worker;
+            }
+        };
+        let gained = !worker.shape.def().gained.is_empty();
+        let outcome = self.clone().decode_and_encode(worker, batch.clone()).await;
+        match outcome {
+            // A column that was gained since the message was settled as readable clashes with it: it lands without.
+            Err(LandError::Contradiction { .. }) if gained => {
+                let mut worker = self.worker(Arc::new(self.raw.shape().plain()));
+                worker.decoder.prepare_all(&batch.chunks).await?;
+                self.decode_and_encode(worker, batch).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Somebody to make rows of `shape`; idle ones of another shape go.
+    fn worker(&self, shape: Arc<TableShape>) -> Worker {
+        let mut idle = self.idle.lock().unwrap();
+        idle.retain(|worker| worker.shape.same(&shape));
+        let new = || Worker { decoder: Decoder::new(self.registry.clone(), shape.def()), shape };
+        idle.pop().unwrap_or_else(new)
+    }
+
+    /// Looks at schemas that are met for the first time: fields that the table lacks are told, or become columns.
+    async fn meet(&self, decoder: &Decoder) -> Result<(), LandError> {
+        let mut met = self.met.lock().await;
+        let new: Vec<(u32, Arc<str>)> =
+            decoder.schemas().filter(|(id, _)| !met.contains(id)).map(|(id, schema)| (id, schema.clone())).collect();
+        for (id, schema) in new {
+            let schema = Version { subject: self.subject.clone(), version: 0, id, schema };
+            let mut missing = not_in_table(std::slice::from_ref(&schema), self.raw.shape().def());
+            if self.evolve == EvolvePolicy::Auto && !missing.fields.is_empty() {
+                let grown = evolve::grow(self.registry.as_ref(), &self.subject, &self.raw, schema).await?;
+                let added = |name: &str| grown.fields.iter().any(|field| field.column.name == name);
+                missing.fields.retain(|field| !added(&field.column.name));
+            }
+            if !missing.is_empty() {
+                let fields = missing.names().join(", ");
+                tracing::warn!(
+                    schema = id,
+                    fields,
+                    "messages have fields that the table has no column for, their values are not kept: `contrail tables \
+                     evolve` adds the columns, or says why not"
+                );
+            }
+            met.insert(id);
+        }
+        Ok(())
+    }
+
+    /// On a blocking thread; the worker is idle again if all went well.
+    async fn decode_and_encode(self: Arc<Self>, mut worker: Worker, batch: Arc<Batch>) -> Result<Work, LandError> {
         tokio::task::spawn_blocking(move || {
-            let work = self.decode_and_encode(&mut decoder, batch)?;
-            self.idle.lock().unwrap().push(decoder);
+            let work = self.encode(&mut worker, &batch)?;
+            self.idle.lock().unwrap().push(worker);
             Ok(work)
         })
         .await?
     }
 
-    fn decode_and_encode(&self, decoder: &mut Decoder, batch: Batch) -> Result<Work, LandError> {
+    fn encode(&self, worker: &mut Worker, batch: &Batch) -> Result<Work, LandError> {
         let now = self.clock.now();
         let (mut states, mut dead) = (Vec::new(), Vec::new());
         for chunk in &batch.chunks {
-            let (rows, letters) = self.sort_out(decoder, chunk, now)?;
+            let (rows, letters) = self.sort_out(&mut worker.decoder, chunk, now)?;
             states.push(rows);
             dead.push(letters);
         }
         crash::point("land.decoded")?;
-        let join = |batches: &[RecordBatch], table: &LakeTable| {
-            concat_batches(&table.schema(), batches).map_err(|e| LandError::Codec(CodecError::Arrow(e)))
+        let join = |batches: &[RecordBatch], schema: &SchemaRef| {
+            concat_batches(schema, batches).map_err(|e| LandError::Codec(CodecError::Arrow(e)))
         };
-        let (states, dead) = (join(&states, &self.raw)?, join(&dead, &self.dead)?);
+        let (states, dead) = (join(&states, worker.shape.schema())?, join(&dead, &self.dead.schema())?);
         let letters = letters(&dead);
         if let (DeadLetterPolicy::Stop, Some(letter)) = (self.policy, letters.first()) {
             let (partition, offset, reason) = (letter.partition, letter.offset, letter.reason.clone());
@@ -130,8 +201,8 @@ impl Workshop {
         }
         let work = Work {
             holes: batch.holes(),
-            ranges: batch.ranges,
-            raw: self.raw.encode(&states)?,
+            ranges: batch.ranges.clone(),
+            raw: self.raw.encode_under(&worker.shape, &states)?,
             dead: self.dead.encode(&dead)?,
             rows: states.num_rows() as u64,
             letters,

@@ -23,7 +23,7 @@ fn strikes(points: &BTreeSet<&'static str>) -> Vec<(&'static str, u32)> {
 
 /// Runs `role` once to see which points it passes, then once for each strike in a world of its own, and hands that
 /// world's next process to `next`.
-fn enumerate(
+pub fn enumerate(
     prepare: impl Fn() -> World,
     role: impl AsyncFn(Parts) -> Result<(), Fault>,
     next: impl Fn(&World, usize, &str),

@@ -21,6 +21,7 @@ use super::oracle::{self, Content, TABLES};
 use super::sky::{Reply, T0};
 use crate::build::order::{Order, Orders};
 use crate::build::{Build, BuildError, Builder, Fresh, raw_tables};
+use crate::evolve::EvolvePolicy;
 use crate::land::{self, CommitPolicy, DeadLetterPolicy, Land, LandError, LanderId, Shard};
 use crate::ledger::Ledger;
 use crate::pulse::Pulse;
@@ -279,6 +280,7 @@ impl Parts {
             dead: self.dead.clone(),
             policy,
             dead_letters: DeadLetterPolicy::default(),
+            evolve: EvolvePolicy::default(),
             shard: Shard::ALL,
             id: LanderId::here(),
             accept_gap: false,

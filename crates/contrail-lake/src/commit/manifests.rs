@@ -22,6 +22,7 @@ pub(super) async fn added(
     let table = attempt.table.0.clone();
     let (mut writer, path) = writer(attempt, "added", table.spec_id)?;
     let doing = || format!("write manifest {path}");
+    let columns = table.shape().columns.clone();
     let mut live = Vec::with_capacity(attempt.add.len());
     for (file, number) in attempt.add.iter().zip(numbers) {
         let assigned = number.unwrap_or(UNASSIGNED_SEQUENCE_NUMBER);
@@ -35,7 +36,7 @@ pub(super) async fn added(
             file_sequence_number: Some(sequence_number),
             snapshot_id: attempt.snapshot_id,
             data: file.data.clone(),
-            columns: table.columns.clone(),
+            columns: columns.clone(),
         }));
     }
     finish(attempt, writer, path, live, sequence_number).await

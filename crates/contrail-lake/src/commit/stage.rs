@@ -13,6 +13,7 @@ use super::{CommitFailed, manifests, merge};
 use crate::catalog::Proposal;
 use crate::change::{Change, Remove};
 use crate::error::{Doing, LakeError};
+use crate::schema;
 use crate::table::LakeTable;
 use crate::upkeep::thin;
 use crate::version::{LiveFile, Manifest, Version};
@@ -224,6 +225,12 @@ fn propose(
     let now = attempt.table.0.lake.clock.now();
     let settings = attempt.change.settings(base);
     summary.extend(settings.clone());
+    let schema = schema::grown(attempt.table.name(), &attempt.change.columns, metadata)?;
+    let schema_id = match &schema {
+        // The builder gives it the next number.
+        Some(_) => metadata.schemas_iter().map(|schema| schema.schema_id()).max().unwrap_or(0) + 1,
+        None => metadata.current_schema_id(),
+    };
     let snapshot = Snapshot::builder()
         .with_snapshot_id(attempt.snapshot_id)
         .with_parent_snapshot_id(base.snapshot_id())
@@ -231,7 +238,7 @@ fn propose(
         .with_timestamp_ms(timestamp_ms(now, metadata.last_updated_ms()))
         .with_manifest_list(manifest_list)
         .with_summary(Summary { operation: attempt.change.operation.clone(), additional_properties: summary })
-        .with_schema_id(metadata.current_schema_id())
+        .with_schema_id(schema_id)
         .build();
     let unset: Vec<String> =
         attempt.change.unset.iter().filter(|key| metadata.properties().contains_key(*key)).cloned().collect();
@@ -242,6 +249,9 @@ fn propose(
         if !unset.is_empty() {
             builder = builder.remove_properties(&unset)?;
         }
+        if let Some(schema) = schema {
+            builder = builder.add_schema(schema)?.set_current_schema(schema_id)?;
+        }
         builder
             .set_properties(settings.into_iter().collect())?
             .set_branch_snapshot(snapshot, MAIN_BRANCH)?
@@ -249,10 +259,16 @@ fn propose(
             .build()
     })();
     let built = built.doing(|| format!("build the next metadata of {}", attempt.table.name()))?;
-    let requirements = vec![
+    let mut requirements = vec![
         TableRequirement::UuidMatch { uuid: metadata.uuid() },
         TableRequirement::RefSnapshotIdMatch { r#ref: MAIN_BRANCH.into(), snapshot_id: base.snapshot_id() },
     ];
+    if schema_id != metadata.current_schema_id() {
+        requirements.extend([
+            TableRequirement::CurrentSchemaIdMatch { current_schema_id: metadata.current_schema_id() },
+            TableRequirement::LastAssignedFieldIdMatch { last_assigned_field_id: metadata.last_column_id() },
+        ]);
+    }
     let dropped = built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect();
     Ok((Proposal { requirements, updates: built.changes, metadata: built.metadata, dropped }, retired))
 }

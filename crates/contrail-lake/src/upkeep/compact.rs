@@ -25,8 +25,10 @@ impl LakeTable {
         }
         let pin = self.pin(old.clone());
         let (table, paths) = (self.clone(), old.clone());
+        // Of this very version: files that came later, with columns that it lacks, are not among those rewritten.
+        let shape = self.shape_in(&version)?;
         let encoded = tokio::task::spawn_blocking(move || {
-            let files = table.encode(&table.read(&paths, None)?)?;
+            let files = table.encode_under(&shape, &table.read_under(&shape, &paths, None)?)?;
             // Files without rows tell of a change; one of them has to stay.
             if files.is_empty() { Ok(vec![table.encode_empty(partition)?]) } else { Ok::<_, LakeError>(files) }
         });

@@ -14,7 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 
 use crate::error::LakeError;
-use crate::table::Inner;
+use crate::shape::TableShape;
 
 /// Writer settings that follow the data: made from the first batch, looked over again now and then.
 #[derive(Default)]
@@ -46,16 +46,16 @@ impl Tuning {
     }
 }
 
-pub(super) fn encode(table: &Inner, batch: &RecordBatch) -> Result<Vec<u8>, LakeError> {
+pub(super) fn encode(shape: &TableShape, tuning: &Tuning, batch: &RecordBatch) -> Result<Vec<u8>, LakeError> {
     let failed = |source: parquet::errors::ParquetError| LakeError::Parquet {
-        doing: format!("encode rows of {}", table.def.name),
+        doing: format!("encode rows of {}", shape.def().name),
         source: source.into(),
     };
-    let properties = table.tuning.properties(batch);
+    let properties = tuning.properties(batch);
     // Readers take types from Iceberg's schema; Arrow's copy of it would be a tenth of a small file.
     let options = ArrowWriterOptions::new().with_properties((*properties).clone()).with_skip_arrow_metadata(true);
     let mut bytes = Vec::with_capacity(batch.num_rows() * 32 + 8192);
-    let mut writer = ArrowWriter::try_new_with_options(&mut bytes, table.arrow.clone(), options).map_err(failed)?;
+    let mut writer = ArrowWriter::try_new_with_options(&mut bytes, shape.schema().clone(), options).map_err(failed)?;
     writer.write(batch).map_err(failed)?;
     writer.close().map_err(failed)?;
     Ok(bytes)

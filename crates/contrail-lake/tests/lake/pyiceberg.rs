@@ -14,8 +14,9 @@ use arrow::array::{
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use contrail_lake::{Change, LakeTable};
+use contrail_types::Column;
 use contrail_types::state::{dead_letters_table, raw_table};
-use contrail_types::time::{DAY, HOUR, MINUTE, ZONE};
+use contrail_types::time::{DAY, HOUR, MINUTE, ZONE, timestamp};
 
 use crate::support::{FIRST_HOUR, START, Sandbox, ids, open, rows};
 
@@ -42,7 +43,7 @@ fn sample(schema: &SchemaRef, rows: usize) -> RecordBatch {
                 };
                 Arc::new(BinaryArray::from_iter(numbers.map(bytes)))
             }
-            DataType::Timestamp(..) => {
+            DataType::Timestamp(_, Some(_)) => {
                 let time = |row: usize| kept(row).then(|| START + row as i64 * HOUR / 3);
                 Arc::new(TimestampMicrosecondArray::from_iter(numbers.map(time)).with_timezone(ZONE))
             }
@@ -59,6 +60,13 @@ fn sample(schema: &SchemaRef, rows: usize) -> RecordBatch {
         }
     });
     RecordBatch::try_new(schema.clone(), columns.collect()).unwrap()
+}
+
+fn plain_columns() -> Vec<Column> {
+    use DataType as T;
+    let types = [T::Boolean, T::Int32, T::Int64, T::Float32, T::Float64, T::Utf8, T::Binary, T::Date32, timestamp()];
+    let all = types.into_iter().chain([T::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None)]);
+    all.enumerate().map(|(n, kind)| Column::new(&format!("gained_{n}"), kind, true, "A column gained later")).collect()
 }
 
 fn check(python: &Path, sandbox: &Sandbox, table: &LakeTable, waiting: &[String], more: &[&str]) {
@@ -99,6 +107,11 @@ async fn pyiceberg_reads_and_writes_what_we_write() {
         assert!(files.len() > 1, "several partitions");
         table.commit(Change::append(files), open).await.unwrap();
     }
+    // One that has gained a column of every plain type, with files from before and after.
+    let raw = sandbox.lake().ensure_grown(&raw_table()).await.unwrap();
+    raw.commit(Change::add_columns(plain_columns()), open).await.unwrap();
+    assert_eq!(raw.shape().def().gained.len(), plain_columns().len());
+    raw.commit(Change::append(raw.encode(&sample(&raw.schema(), 50)).unwrap()), open).await.unwrap();
 
     for n in 0..40 {
         sandbox.clock.set(START + i64::from(n) * MINUTE);

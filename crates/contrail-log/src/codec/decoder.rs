@@ -6,18 +6,18 @@
 mod writer;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
     ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
-use contrail_types::{Micros, state};
+use contrail_types::{Micros, TableDef, state};
 use futures::StreamExt;
 
 use self::writer::{Run, Unreadable, Writer};
-use super::{CodecError, PREFIX, rejected, resolve};
+use super::{CodecError, PREFIX, fields, rejected, resolve};
 use crate::{Chunk, Lookup, Registry};
 
 /// Reads messages that any schema has written which Avro resolves to ours.
@@ -27,6 +27,10 @@ pub struct Decoder {
     writers: HashMap<u32, Result<Writer, String>>,
     /// Ids without a schema, as of the last preparation: how long that holds is for the registry to say.
     never: HashSet<u32>,
+    /// What messages are read as.
+    reader: Arc<str>,
+    /// The columns that come of it: those of a state, then the gained ones.
+    read: SchemaRef,
     raw: SchemaRef,
     dead: SchemaRef,
 }
@@ -34,7 +38,7 @@ pub struct Decoder {
 /// What a chunk held. Every message is in just one of the two batches, each in order of offsets.
 #[derive(Clone, Debug)]
 pub struct Decoded {
-    /// Rows of `state::raw_table()`.
+    /// Rows of the raw table that the decoder was made for.
     pub states: RecordBatch,
     /// Rows of `state::dead_letters_table()`.
     pub dead: RecordBatch,
@@ -48,6 +52,8 @@ enum Frame {
     Dead(String),
 }
 
+/// Columns of a state, before the log's own three.
+static STATE: LazyLock<usize> = LazyLock::new(|| state::schema().fields().len());
 /// Verdicts on ids that cannot be read are forgotten beyond this many: they can be asked for again.
 const MANY_IDS: usize = 4096;
 /// Ids that are asked for at the same time.
@@ -58,14 +64,25 @@ fn missing(id: u32) -> String {
 }
 
 impl Decoder {
-    pub fn new(registry: Arc<dyn Registry>) -> Self {
+    /// A decoder to rows of `raw`: [`state::raw_table`], or that with gained columns.
+    pub fn new(registry: Arc<dyn Registry>, raw: &TableDef) -> Self {
+        let (reader, schema) = (fields::reader_schema(raw).into(), raw.arrow_schema());
+        let (own, gained) = schema.fields().split_at(raw.columns.len());
+        let of_state = own[..*STATE].iter().chain(gained).cloned().collect::<Vec<_>>();
         Self {
             registry,
             writers: HashMap::new(),
             never: HashSet::new(),
-            raw: state::raw_table().arrow_schema(),
+            reader,
+            read: Arc::new(Schema::new(of_state)),
+            raw: schema,
             dead: state::dead_letters_table().arrow_schema(),
         }
+    }
+
+    /// The schemas that were met so far and can be read, with their ids.
+    pub fn schemas(&self) -> impl Iterator<Item = (u32, &Arc<str>)> {
+        self.writers.iter().filter_map(|(id, writer)| Some((*id, writer.as_ref().ok()?.schema())))
     }
 
     /// Gets the schemas that `chunk` was written with; see [`Decoder::prepare_all`].
@@ -94,7 +111,8 @@ impl Decoder {
         for (id, answer) in answers {
             let reason = match answer {
                 Ok(Lookup::Found(schema)) => {
-                    let writer = Writer::new(id, schema).map_err(|e| format!("schema {id} is no state: {e}"));
+                    let writer =
+                        Writer::new(id, schema, &self.reader).map_err(|e| format!("schema {id} is no state: {e}"));
                     let reason = writer.as_ref().err().cloned();
                     self.writers.insert(id, writer);
                     reason
@@ -163,14 +181,16 @@ impl Decoder {
             }
         };
         let mut columns = self.relabel(&batch)?.columns().to_vec();
+        let gained = columns.split_off(*STATE);
         columns.extend(log_columns(chunk, rows.iter().copied()));
+        columns.extend(gained);
         Ok(RecordBatch::try_new(self.raw.clone(), columns)?)
     }
 
     fn relabel(&self, batch: &RecordBatch) -> Result<RecordBatch, CodecError> {
-        let fields = &self.raw.fields()[..batch.num_columns()];
+        let fields = self.read.fields();
         let columns = batch.columns().iter().zip(fields).map(|(c, f)| resolve::relabel(c, f.data_type()));
-        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), columns.collect::<Result<_, _>>()?)?)
+        Ok(RecordBatch::try_new(self.read.clone(), columns.collect::<Result<_, _>>()?)?)
     }
 
     fn dead_letters(

@@ -106,7 +106,7 @@ fn chunk(messages: Messages) -> Chunk {
 }
 
 async fn decoded(registry: Fixed, messages: &Messages) -> Decoded {
-    Decoder::new(Arc::new(registry)).read(&chunk(messages.clone()), 42).await.unwrap()
+    Decoder::new(Arc::new(registry), &state::raw_table()).read(&chunk(messages.clone()), 42).await.unwrap()
 }
 
 fn offsets(batch: &RecordBatch) -> Vec<i64> {
@@ -347,7 +347,7 @@ async fn schemas_that_are_strange_are_refused_without_a_crash() {
 async fn a_schema_that_cannot_be_had_is_waited_for() {
     use contrail_kit::Classified;
     let messages = encoded(&states(0..2)).await;
-    let mut decoder = Decoder::new(Arc::new(Fixed { schemas: vec![], wait: true }));
+    let mut decoder = Decoder::new(Arc::new(Fixed { schemas: vec![], wait: true }), &state::raw_table());
     for _ in 0..2 {
         let waits = decoder.read(&chunk(messages.clone()), 0).await.unwrap_err();
         assert!(waits.class().retry, "{waits}");

@@ -79,7 +79,7 @@ pub(crate) fn can_read(reader: &str, writer: &str) -> Result<(), String> {
 ///
 /// Stricter than Avro in one thing: two different logical types (milliseconds and microseconds, say) do not match,
 /// although the numbers beneath would.
-fn unreadable(reader: &str, writer: &str) -> Vec<Clash> {
+pub(crate) fn unreadable(reader: &str, writer: &str) -> Vec<Clash> {
     let (reader, writer) = match (parse(reader), parse(writer)) {
         (Ok(reader), Ok(writer)) => (reader, writer),
         (Err(what), _) | (_, Err(what)) => {
@@ -92,6 +92,14 @@ fn unreadable(reader: &str, writer: &str) -> Vec<Clash> {
     names(&writer, &mut resolver.writers);
     resolver.resolve(&writer, &reader, &mut Vec::new());
     resolver.found
+}
+
+/// The fields of a record; none of anything else.
+pub(crate) fn fields(schema: &str) -> Vec<RecordField> {
+    match parse(schema) {
+        Ok(Schema::Record(record)) => record.fields,
+        _ => Vec::new(),
+    }
 }
 
 type Names<'a> = HashMap<String, &'a Schema>;
@@ -148,7 +156,10 @@ impl<'a> Resolver<'a> {
                 }
                 // One that only differs within says more than that there is none.
                 let same = readers.variants().iter().find(|branch| kind(follow(branch, &self.readers)) == kind(writer));
-                match same {
+                // So does the one that is not null.
+                let mut values = readers.variants().iter().filter(|branch| !matches!(branch, Schema::Null));
+                let only = values.next().filter(|_| values.next().is_none() && !matches!(writer, Schema::Null));
+                match same.or(only) {
                     Some(branch) => self.resolve(writer, branch, path),
                     _ => self.types(path, writer, reader),
                 }
@@ -277,7 +288,7 @@ fn follow<'a>(schema: &'a Schema, names: &Names<'a>) -> &'a Schema {
 }
 
 /// Whether a value of one plain type is read as another without loss of meaning.
-fn promotes(writer: &Schema, reader: &Schema) -> bool {
+pub(crate) fn promotes(writer: &Schema, reader: &Schema) -> bool {
     let (w, r) = (kind(writer), kind(reader));
     let logical = |schema: &Schema, kind: &str| name(schema) != kind;
     if w == r {
@@ -312,7 +323,7 @@ fn kind(schema: &Schema) -> &'static str {
     }
 }
 
-fn name(schema: &Schema) -> &'static str {
+pub(crate) fn name(schema: &Schema) -> &'static str {
     match schema {
         Schema::Null => "null",
         Schema::Boolean => "boolean",
@@ -345,7 +356,7 @@ fn name(schema: &Schema) -> &'static str {
     }
 }
 
-fn text(schema: &Schema) -> String {
+pub(crate) fn text(schema: &Schema) -> String {
     match schema {
         Schema::Union(union) => format!("[{}]", union.variants().iter().map(name).collect::<Vec<_>>().join(", ")),
         Schema::Ref { name } => name.name.clone(),

@@ -76,8 +76,11 @@ pub(crate) fn sql_type(data_type: &DataType) -> &'static str {
         DataType::Boolean => "BOOLEAN",
         DataType::Int32 => "INTEGER",
         DataType::Int64 => "BIGINT",
+        DataType::Float32 => "FLOAT",
         DataType::Float64 => "DOUBLE",
         DataType::Binary => "BLOB",
+        DataType::Date32 => "DATE",
+        DataType::Timestamp(_, None) => "TIMESTAMP",
         DataType::Timestamp(..) => "TIMESTAMPTZ",
         DataType::List(_) => "INTEGER[]",
         _ => "VARCHAR",
@@ -91,7 +94,7 @@ pub(crate) fn relation_sql(
     scans: &Arc<Scans>,
     leases: &mut Vec<Lease>,
 ) -> Result<String, String> {
-    let names = def.map(|d| d.columns.iter().map(|c| format!("\"{}\"", c.name)).collect::<Vec<_>>().join(", "));
+    let names = def.map(|d| d.all_columns().map(|(c, _)| format!("\"{}\"", c.name)).collect::<Vec<_>>().join(", "));
     let list = names.as_deref().unwrap_or("*");
     let mut parts = Vec::new();
     if !input.files.is_empty() {
@@ -116,9 +119,7 @@ pub(crate) fn relation_sql(
 pub(crate) fn files_sql(def: &TableDef, files: &[PathBuf]) -> String {
     let paths: Vec<String> = files.iter().map(|f| literal(&f.to_string_lossy())).collect();
     let columns: Vec<String> = def
-        .columns
-        .iter()
-        .zip(1..)
+        .all_columns()
         .map(|(c, id)| {
             let (name, kind) = (literal(&c.name), literal(sql_type(&c.data_type)));
             format!("{id}: {{name: {name}, type: {kind}, default_value: NULL}}")
@@ -133,7 +134,7 @@ pub(crate) fn files_sql(def: &TableDef, files: &[PathBuf]) -> String {
 
 pub(crate) fn empty_sql(def: &TableDef) -> String {
     let columns: Vec<String> =
-        def.columns.iter().map(|c| format!("CAST(NULL AS {}) AS \"{}\"", sql_type(&c.data_type), c.name)).collect();
+        def.all_columns().map(|(c, _)| format!("CAST(NULL AS {}) AS \"{}\"", sql_type(&c.data_type), c.name)).collect();
     format!("SELECT {} WHERE false", columns.join(", "))
 }
 

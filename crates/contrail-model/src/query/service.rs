@@ -377,7 +377,7 @@ impl Rows {
         let table = Table {
             name: def.name.clone(),
             sql,
-            columns: def.columns.iter().map(|c| c.name.clone()).collect(),
+            columns: def.all_columns().map(|(c, _)| c.name.clone()).collect(),
             batches: plan.input.batches.len(),
         };
         self.pins.push(plan.pin);

@@ -12,6 +12,11 @@ pub enum CatalogRequest {
     Tables,
     /// One table with its snapshots.
     Table(String),
+    /// Columns for the fields of the stream that a table lacks; with `dry_run` only told.
+    Evolve {
+        table: String,
+        dry_run: bool,
+    },
 }
 
 /// The answer to the [`CatalogRequest`] of the same name.
@@ -21,6 +26,42 @@ pub enum Catalog {
     Assets(Vec<Asset>),
     Tables(Vec<Table>),
     Table(Box<Table>),
+    Evolved(Evolved),
+}
+
+/// The body of `POST /api/v1/tables/{name}/evolve`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvolveRequest {
+    /// Changes nothing.
+    pub dry_run: bool,
+}
+
+/// What a table has gained, or would, and what it cannot.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Evolved {
+    pub table: String,
+    pub dry_run: bool,
+    pub added: Vec<StreamField>,
+    /// Fields that cannot be columns.
+    pub left: Vec<StreamField>,
+}
+
+/// A field that versions of the stream's schema have.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct StreamField {
+    pub name: String,
+    /// Of the column; none where there can be none.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub data_type: Option<String>,
+    /// The first version of the subject that has it, and the id of that version's schema.
+    pub since_version: u32,
+    pub id: u32,
+    /// Why it cannot be a column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A model and what has been made of it.

@@ -10,8 +10,8 @@ use super::Shared;
 use super::answer::{Body, Params, icao24};
 use super::sql::cell;
 use crate::api::{
-    AircraftHistory, Asset, BuildRequest, Built, Catalog, CatalogRequest, Density, Explore, ExploreAnswer,
-    ExploreRequest, Filters, IdentityColumns, Range, RoleStatus, Status, Table, Time, Timeline, Track,
+    AircraftHistory, Asset, BuildRequest, Built, Catalog, CatalogRequest, Density, EvolveRequest, Evolved, Explore,
+    ExploreAnswer, ExploreRequest, Filters, IdentityColumns, Range, RoleStatus, Status, Table, Time, Timeline, Track,
 };
 use crate::problem::Problem;
 
@@ -183,6 +183,19 @@ pub async fn tables(State(shared): State<Shared>) -> Result<Json<Catalog>, Probl
     responses((status = 200, body = Table), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub async fn table(State(shared): State<Shared>, Path(name): Path<String>) -> Result<Json<Catalog>, Problem> {
     shared.app.node.catalog(CatalogRequest::Table(name)).await.map(Json)
+}
+
+/// Gives a table columns for the fields of the stream that it lacks; says which, and which cannot be columns.
+#[utoipa::path(post, path = "/api/v1/tables/{name}/evolve", tag = "lake", params(("name" = String, Path)),
+    request_body = EvolveRequest,
+    responses((status = 200, body = Evolved), (status = 404, body = Problem, content_type = "application/problem+json"),
+              (status = 503, body = Problem, content_type = "application/problem+json")))]
+pub async fn evolve(
+    State(shared): State<Shared>,
+    Path(table): Path<String>,
+    Body(EvolveRequest { dry_run }): Body<EvolveRequest>,
+) -> Result<Json<Catalog>, Problem> {
+    shared.app.node.catalog(CatalogRequest::Evolve { table, dry_run }).await.map(Json)
 }
 
 /// Computes hours of derived tables anew from their inputs; answers when they are in the lake.

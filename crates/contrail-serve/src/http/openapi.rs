@@ -15,7 +15,7 @@ use crate::problem::Problem;
         live::events, live::latest, live::frame, live::identity, live::trails,
         node::aircraft, node::track,
         node::explore, node::density, node::range,
-        node::assets, node::tables, node::table, node::build, sql::sql,
+        node::assets, node::tables, node::table, node::evolve, node::build, sql::sql,
         stream::overview, stream::tail, stream::dead_letters, stream::replay, stream::purge,
         shapes::states_all, shapes::aircraft_json, shapes::receiver_json,
         registry::root, registry::subjects, registry::lookup, registry::delete_subject, registry::versions,

@@ -7,8 +7,9 @@ use contrail_flow::land::{DeadLetterPolicy, WRITER};
 use contrail_flow::rules::{Offsets, landing, letters};
 use contrail_kit::class::chain;
 use contrail_lake::Version;
-use contrail_log::{codec, registry};
+use contrail_log::{codec, not_in_table, registry};
 use contrail_serve::api::{self, Time};
+use contrail_types::TableDef;
 
 use crate::line::Line;
 use crate::node::{Watched, status};
@@ -121,7 +122,7 @@ async fn schemas(line: &Line) -> api::RegistryStatus {
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok((level, versions))) => {
             status.level = Some(level.to_string());
-            status.versions = history(&versions);
+            status.versions = history(&versions, line.house.raw.shape().def());
         }
         Ok(Err(error)) => status.error = Some(chain(&error)),
         Err(_) => status.error = Some(format!("the registry did not answer within {} s", PATIENCE.as_secs())),
@@ -129,7 +130,7 @@ async fn schemas(line: &Line) -> api::RegistryStatus {
     status
 }
 
-fn history(versions: &[contrail_log::Version]) -> Vec<api::SchemaVersion> {
+fn history(versions: &[contrail_log::Version], table: &TableDef) -> Vec<api::SchemaVersion> {
     let ours = registry::normal(codec::SCHEMA).ok();
     let mut before: Option<Vec<String>> = None;
     let mut shown = Vec::new();
@@ -143,7 +144,11 @@ fn history(versions: &[contrail_log::Version]) -> Vec<api::SchemaVersion> {
             ours: registry::normal(&version.schema).ok() == ours,
             added: before.as_ref().map(|before| missing(before, &fields)).unwrap_or_default(),
             removed: before.as_ref().map(|before| missing(&fields, before)).unwrap_or_default(),
-            not_in_table: Vec::new(),
+            not_in_table: not_in_table(std::slice::from_ref(version), table)
+                .names()
+                .into_iter()
+                .map(Into::into)
+                .collect(),
         });
         before = Some(fields);
     }

@@ -37,7 +37,7 @@ pub async fn tail(line: &Line, request: TailRequest) -> Result<Tail, Problem> {
     };
     let ends = bounds.ends();
     let mut reader = log.reader(next.clone()).await.map_err(problem)?;
-    let mut decoder = Decoder::new(line.stream.registry.clone());
+    let mut decoder = Decoder::new(line.stream.registry.clone(), &contrail_types::state::raw_table());
     let (mut messages, mut scanned, began) = (Vec::new(), 0, Instant::now());
     let mut wait = Duration::from_millis(request.wait_ms);
     while scanned < MOST && (last || messages.len() < limit) {

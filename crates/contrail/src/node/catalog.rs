@@ -7,9 +7,11 @@ use contrail_lake::{LakeTable, Version};
 use contrail_model::{Kind, Model};
 use contrail_serve::api::{self, Time};
 use contrail_serve::{Problem, api::CatalogRequest};
+use contrail_types::state::STATES_RAW;
 use contrail_types::{TableDef, Transform};
 
 use super::{LineNode, problem};
+use crate::evolve;
 use crate::line::House;
 
 pub async fn answer(node: &LineNode, request: CatalogRequest) -> Result<api::Catalog, Problem> {
@@ -21,6 +23,13 @@ pub async fn answer(node: &LineNode, request: CatalogRequest) -> Result<api::Cat
                 all.push(table(&node.line.house, &name, false).await?);
             }
             api::Catalog::Tables(all)
+        }
+        CatalogRequest::Evolve { table, dry_run } if table == STATES_RAW => {
+            api::Catalog::Evolved(evolve::answer(&node.line, dry_run).await.map_err(problem)?)
+        }
+        CatalogRequest::Evolve { table, .. } => {
+            let detail = format!("{table} gains no columns of the stream: only {STATES_RAW} does");
+            return Err(Problem::not_found(detail));
         }
         CatalogRequest::Table(name) => api::Catalog::Table(Box::new(table(&node.line.house, &name, true).await?)),
     })
@@ -64,16 +73,19 @@ fn columns(def: &TableDef) -> Vec<api::ColumnInfo> {
         data_type: type_name(&c.data_type).into(),
         doc: c.doc.clone(),
     };
-    def.columns.iter().map(info).collect()
+    def.all_columns().map(|(column, _)| info(column)).collect()
 }
 
-fn type_name(data_type: &arrow::datatypes::DataType) -> &'static str {
+pub fn type_name(data_type: &arrow::datatypes::DataType) -> &'static str {
     use arrow::datatypes::DataType as T;
     match data_type {
         T::Boolean => "boolean",
         T::Int32 => "integer",
         T::Int64 => "bigint",
+        T::Float32 => "float",
         T::Float64 => "double",
+        T::Date32 => "date",
+        T::Timestamp(_, None) => "timestamp",
         T::Binary => "binary",
         T::Timestamp(..) => "timestamptz",
         T::List(_) => "integer[]",
@@ -89,7 +101,8 @@ async fn open(house: &House, name: &str) -> Result<LakeTable, Problem> {
 pub async fn table(house: &House, name: &str, whole: bool) -> Result<api::Table, Problem> {
     let table = open(house, name).await?;
     let version = table.load().await.map_err(problem)?;
-    let def = table.def();
+    let shape = table.shape();
+    let def = shape.def();
     let (rows, files, bytes) = version.totals();
     let partition = def.partition.as_ref().map(|(column, transform)| match transform {
         Transform::Hour => format!("hour({column})"),

@@ -20,6 +20,8 @@ use crate::registry::compat;
 pub(super) struct Writer {
     id: u32,
     schema: Arc<str>,
+    /// The schema that it is read by.
+    reader: Arc<str>,
     avro: Decoder,
 }
 
@@ -40,15 +42,19 @@ pub(super) struct Run {
 const ANY: usize = usize::MAX >> 1;
 
 impl Writer {
-    /// Fails, for good, if what `schema` writes cannot be read as a state.
-    pub fn new(id: u32, schema: Arc<str>) -> Result<Self, String> {
+    /// Fails, for good, if what `schema` writes cannot be read by `reader`.
+    pub fn new(id: u32, schema: Arc<str>, reader: &Arc<str>) -> Result<Self, String> {
         let json: serde_json::Value = serde_json::from_str(&schema).map_err(|e| e.to_string())?;
         if endless(&json) {
             return Err("it has an array whose items take no bytes".into());
         }
-        compat::can_read(SCHEMA, &schema)?;
-        let avro = decoder(id, &schema, ANY)?;
-        Ok(Self { id, schema, avro })
+        compat::can_read(reader, &schema)?;
+        let avro = decoder(id, &schema, reader, ANY)?;
+        Ok(Self { id, schema, reader: reader.clone(), avro })
+    }
+
+    pub fn schema(&self) -> &Arc<str> {
+        &self.schema
     }
 
     /// Reads `rows` of `messages`, which ascend.
@@ -129,7 +135,7 @@ impl Writer {
 
     /// Whether one record takes the whole of `value`, asked of a decoder that stops after one.
     fn exact(&self, value: &[u8]) -> Result<(), String> {
-        let taken = decoder(self.id, &self.schema, 1)?.decode(value).map_err(|e| e.to_string())?;
+        let taken = decoder(self.id, &self.schema, &self.reader, 1)?.decode(value).map_err(|e| e.to_string())?;
         if taken == value.len() { Ok(()) } else { Err("bytes are left over after the record".into()) }
     }
 
@@ -167,7 +173,7 @@ impl Writer {
     }
 
     fn reset(&mut self) -> Result<(), CodecError> {
-        self.avro = decoder(self.id, &self.schema, ANY).map_err(arrow::error::ArrowError::AvroError)?;
+        self.avro = decoder(self.id, &self.schema, &self.reader, ANY).map_err(arrow::error::ArrowError::AvroError)?;
         Ok(())
     }
 }
@@ -176,14 +182,16 @@ fn drop_rows(rows: &mut Vec<usize>, bad: &[Unreadable]) {
     rows.retain(|row| bad.binary_search_by_key(row, |u| u.row).is_err());
 }
 
-fn decoder(id: u32, schema: &str, rows: usize) -> Result<Decoder, String> {
+fn decoder(id: u32, schema: &str, reader: &str, rows: usize) -> Result<Decoder, String> {
     let build = || {
         let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
         store.set(Fingerprint::Id(id), AvroSchema::new(schema.to_owned()))?;
         let builder = ReaderBuilder::new().with_writer_schema_store(store).with_batch_size(rows);
         // What we have written ourselves needs no resolution: faster to read, and twice as fast to build.
-        let builder =
-            if ours(schema) { builder } else { builder.with_reader_schema(AvroSchema::new(SCHEMA.to_owned())) };
+        let builder = match reader == SCHEMA && ours(schema) {
+            true => builder,
+            false => builder.with_reader_schema(AvroSchema::new(reader.to_owned())),
+        };
         builder.build_decoder()
     };
     match catch_unwind(build) {

@@ -201,7 +201,7 @@ async fn a_decoder_waits_for_all_unknown_ids_at_once() {
         false => unknown(),
     })
     .await;
-    let mut decoder = Decoder::new(Arc::new(open(quick(&url))));
+    let mut decoder = Decoder::new(Arc::new(open(quick(&url))), &contrail_types::state::raw_table());
     let ids: Vec<u32> = (1..=40).collect();
     let chunk = chunk(&ids);
     let began = Instant::now();

@@ -38,7 +38,7 @@ async fn another_program_reads_and_writes_the_topic() {
     assert_eq!(answer["read"], json!(["3c6444", "000002"]));
 
     // It has written both once more, with a column that we do not know.
-    let mut decoder = Decoder::new(Arc::new(bench.registry.clone()));
+    let mut decoder = Decoder::new(Arc::new(bench.registry.clone()), &contrail_types::state::raw_table());
     let mut reader = log.reader([(0, 2)].into()).await.unwrap();
     let mut addresses = Vec::new();
     while addresses.len() < 2 {

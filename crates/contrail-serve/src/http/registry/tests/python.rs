@@ -73,7 +73,10 @@ async fn confluents_serialisers_read_and_write_our_messages() {
     let newer = theirs("newer");
     let appended_at = vec![T0; newer.len()];
     let chunk = Chunk { stream: "s".into(), partition: 0, first_offset: 0, messages: newer, appended_at };
-    let decoded = Decoder::new(Arc::new(bench.registry.clone())).read(&chunk, T0).await.unwrap();
+    let decoded = Decoder::new(Arc::new(bench.registry.clone()), &contrail_types::state::raw_table())
+        .read(&chunk, T0)
+        .await
+        .unwrap();
     assert_eq!((decoded.states.num_rows(), decoded.dead.num_rows()), (2, 0), "{:?}", decoded.dead);
     assert_eq!(decoded.states["icao24"].as_string::<i32>().value(0), "3c6444");
     assert_eq!(decoded.states.num_columns(), state::raw_table().arrow_schema().fields().len());
