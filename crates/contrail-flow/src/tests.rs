@@ -7,6 +7,7 @@ mod any_order;
 mod crashes;
 mod faulty;
 mod held;
+mod kafka_live;
 mod oracle;
 mod sky;
 mod world;
