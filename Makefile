@@ -55,10 +55,12 @@ check: ## formatting, clippy, tidy, web lint and types, licences, NOTICES, advis
 	@$(MAKE) --no-print-directory web/dist/index.html
 	@cargo xtask check
 
-soak: ## 1,000 kills at random moments on the real binary (KILLS=n)
+soak: ## 1,000 kills at random moments on the real binary, and as many over a real Kafka (KILLS=n)
 	@scripts/setup all
 	@$(MAKE) --no-print-directory web/dist/index.html
-	@CONTRAIL_KILLS=$(or $(KILLS),1000) cargo test $(CARGO_LOCKED) -p contrail --test it -- --nocapture --test-threads 1 kill
+	@scripts/services start >/dev/null
+	@set -a; eval "$$(scripts/services env)"; set +a; CI=true CONTRAIL_LONG=1 CONTRAIL_KILLS=$(or $(KILLS),1000) \
+		cargo test $(CARGO_LOCKED) -p contrail --test it -- --nocapture --test-threads 1 kill slept
 
 bench: ## measure every stage (see benches/README.md)
 	@$(MAKE) --no-print-directory build

@@ -17,7 +17,7 @@ use contrail_kit::class::chain;
 use contrail_kit::crash::Crashed;
 use contrail_kit::{Class, Classified, Clock, crash};
 use contrail_lake::{Change, CommitFailed, FenceFailure, LakeError, LakeTable};
-use contrail_log::{Chunk, CodecError, Log, LogError, LogReader, Registry, Shape, codec};
+use contrail_log::{BrokerError, Chunk, CodecError, Log, LogError, LogReader, Registry, Shape, codec};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -334,6 +334,8 @@ impl Gatherer {
                 () = stop.cancelled() => Ok(None),
             };
             let chunk = match next {
+                // Another stream: what was read and not committed is of the old one, and the table must be asked again.
+                Err(error @ LogError::Broker(BrokerError::Replaced { .. })) => return Err(error.into()),
                 Err(error) if error.class().retry => {
                     tracing::warn!(error = chain(&error), "the log cannot be read just now");
                     tokio::time::sleep(LOOK).await;

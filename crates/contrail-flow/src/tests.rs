@@ -8,6 +8,7 @@ mod crashes;
 mod evolving;
 mod faulty;
 mod held;
+mod kafka_live;
 mod oracle;
 mod sky;
 mod world;

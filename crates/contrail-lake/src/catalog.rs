@@ -1,6 +1,6 @@
 //! The seam to a catalog: where a table's current metadata is named, and the one compare-and-set that moves it on.
 
-mod sqlite;
+pub(crate) mod sqlite;
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -156,6 +156,24 @@ impl KafkaLog {
         }
     }
 
+    /// The stream, if all of these offsets can be read on from.
+    async fn readable(&self, from: &Offsets) -> Result<String, LogError> {
+        let bounds = self.bounds().await?;
+        for (&partition, &wanted) in from {
+            let stream = bounds.stream.clone();
+            let Some(held) = bounds.partitions.get(&partition) else {
+                return Err(LogError::NoPartition { stream, partition });
+            };
+            if wanted < held.start {
+                return Err(LogError::StartsLater { stream, partition, wanted, start: held.start });
+            }
+            if wanted > held.end {
+                return Err(LogError::BeyondEnd { stream, partition, wanted, end: held.end });
+            }
+        }
+        Ok(bounds.stream)
+    }
+
     async fn produce(&self, to: &str, messages: producer::Outgoing) -> Result<Vec<Range>, LogError> {
         let producer = self.inner.producer()?;
         let sent = producer.send(to, messages, &self.inner.options).await;
@@ -303,20 +321,8 @@ impl Log for KafkaLog {
     }
 
     async fn reader(&self, from: Offsets) -> Result<Box<dyn LogReader>, LogError> {
-        let bounds = self.bounds().await?;
-        for (&partition, &wanted) in &from {
-            let stream = bounds.stream.clone();
-            let Some(held) = bounds.partitions.get(&partition) else {
-                return Err(LogError::NoPartition { stream, partition });
-            };
-            if wanted < held.start {
-                return Err(LogError::StartsLater { stream, partition, wanted, start: held.start });
-            }
-            if wanted > held.end {
-                return Err(LogError::BeyondEnd { stream, partition, wanted, end: held.end });
-            }
-        }
-        Ok(Box::new(reader::Reader::start(self.clone(), bounds.stream, from)?))
+        let stream = self.readable(&from).await?;
+        Ok(Box::new(reader::Reader::start(self.clone(), stream, from)?))
     }
 
     async fn offsets_at(&self, at: Micros) -> Result<Offsets, LogError> {

@@ -1,8 +1,10 @@
 //! Every crash point of landing and building, struck on its first and second pass: the next process loses nothing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use contrail_kit::crash;
+use contrail_model::Project;
 
 use super::alone;
 use super::sky::{Reply, story};
@@ -46,7 +48,7 @@ pub fn enumerate(
     points
 }
 
-fn assert_passed(points: &BTreeSet<&'static str>, wanted: &[&str]) {
+pub fn assert_passed(points: &BTreeSet<&'static str>, wanted: &[&str]) {
     let left: Vec<_> = wanted.iter().filter(|name| !points.contains(*name)).collect();
     assert!(left.is_empty(), "{left:?} were not passed: the story is too short for them");
 }
@@ -56,13 +58,13 @@ async fn fill_and_land(node: &Parts, replies: &[Reply], rows: usize) -> Result<(
     Ok(node.land(every(rows)).await?)
 }
 
-#[test]
-fn a_lander_that_crashes_anywhere_loses_and_doubles_nothing() {
+/// Strikes a lander everywhere, in worlds that `world` makes; the points it passed.
+pub fn landing(world: impl Fn(Arc<Project>) -> World) -> BTreeSet<&'static str> {
     let _turn = alone();
     // One derived table is enough to see whether anything came twice.
     let (told, project) = (story(), project(&["clean/states"], |_, sql| sql));
-    let points = enumerate(
-        || World::new(project.clone()),
+    enumerate(
+        || world(project.clone()),
         async |node| fill_and_land(&node, &told, 80).await,
         |world, n, what| {
             let found = world.run(async |node| verify::offsets(&node.raw, &node.dead, &node.engine).await.unwrap());
@@ -74,9 +76,23 @@ fn a_lander_that_crashes_anywhere_loses_and_doubles_nothing() {
                 world.assert_sound(what);
             }
         },
-    );
-    assert_passed(&points, &["log.append.after_commit", "land.read", "land.decoded", "land.encoded"]);
-    assert_passed(&points, &["land.dead_letters_committed", "land.committed", "lake.catalog.after_cas"]);
+    )
+}
+
+pub const LANDING: [&str; 6] = [
+    "land.read",
+    "land.decoded",
+    "land.encoded",
+    "land.dead_letters_committed",
+    "land.committed",
+    "lake.catalog.after_cas",
+];
+
+#[test]
+fn a_lander_that_crashes_anywhere_loses_and_doubles_nothing() {
+    let points = landing(World::new);
+    assert_passed(&points, &["log.append.after_commit"]);
+    assert_passed(&points, &LANDING);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A node's log, lake and engine in a folder, and the process they are open in, which a test ends when it likes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use arrow::array::AsArray;
 use contrail_kit::Clock;
 use contrail_kit::class::chain;
 use contrail_lake::{Lake, LakeOptions, LakeTable, SqliteCatalog};
-use contrail_log::{EmbeddedLog, Log, embedded};
+use contrail_log::{EmbeddedLog, KafkaLog, Log, Registry, embedded, kafka};
 use contrail_model::{Engine, EngineOptions, Input, Project};
 use contrail_source::Context;
 use tokio::runtime::Runtime;
@@ -39,6 +39,8 @@ pub struct World {
     project: Arc<Project>,
     /// How long the log keeps what has landed.
     keep: Duration,
+    /// A topic of one partition, where the log is on Kafka.
+    kafka: Option<kafka::Options>,
     /// What happens to the next commits.
     pub losses: Losses,
     process: Option<(Runtime, Parts)>,
@@ -47,7 +49,8 @@ pub struct World {
 /// What one process has open. Clones are the same process; [`Parts::beside`] is another.
 #[derive(Clone)]
 pub struct Parts {
-    pub log: EmbeddedLog,
+    pub log: Arc<dyn Log>,
+    registry: Arc<dyn Registry>,
     pub lake: Lake,
     pub raw: LakeTable,
     pub dead: LakeTable,
@@ -94,8 +97,17 @@ impl World {
     }
 
     pub fn keeping(project: Arc<Project>, keep: Duration) -> Self {
+        Self::with(project, keep, None)
+    }
+
+    /// Its log is on Kafka.
+    pub fn on_kafka(project: Arc<Project>, topic: kafka::Options) -> Self {
+        Self::with(project, Duration::ZERO, Some(topic))
+    }
+
+    fn with(project: Arc<Project>, keep: Duration, kafka: Option<kafka::Options>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut world = Self { folder, project, keep, losses: Losses::default(), process: None };
+        let mut world = Self { folder, project, keep, kafka, losses: Losses::default(), process: None };
         world.restart();
         world
     }
@@ -218,7 +230,12 @@ impl Parts {
         // Days after everything that is told.
         let clock = Clock::fixed(T0 + 4 * DAY);
         let options = embedded::Options { keep: world.keep, clock: clock.clone(), ..embedded::Options::default() };
-        let log = EmbeddedLog::open(folder.join("log.db"), options).await?;
+        let embedded = EmbeddedLog::open(folder.join("log.db"), options).await?;
+        let registry: Arc<dyn Registry> = Arc::new(embedded.registry());
+        let log: Arc<dyn Log> = match &world.kafka {
+            Some(topic) => Arc::new(KafkaLog::new(topic.clone())?),
+            None => Arc::new(embedded),
+        };
         let engine = Engine::open(&folder.join("analytics.duckdb"), project.clone(), &EngineOptions::default())?;
         let ledger = Ledger::open(&folder.join("runs.db"))?;
         let lake = lake(&folder, &clock, &losses)?;
@@ -226,6 +243,7 @@ impl Parts {
         let marts = folder.join("marts");
         Ok(Self {
             log,
+            registry,
             lake,
             raw,
             dead,
@@ -252,19 +270,23 @@ impl Parts {
     /// Appends what the log does not have yet; each feed's position says how far that is.
     pub async fn fill(&self, replies: &[Reply]) -> Result<(), Fault> {
         let source = Source {
-            log: Arc::new(self.log.clone()),
+            log: self.log.clone(),
             spool: None,
             subject: "flight-states-value".into(),
-            registry: Arc::new(self.log.registry()),
+            registry: self.registry.clone(),
             feeds: Default::default(),
             context: Context::new(self.clock.clone()),
             ledger: self.ledger.clone(),
             pulse: self.pulse.clone(),
         };
         let mut writer = Writer::new(&source).await?;
+        let mut positions: BTreeMap<&str, Option<usize>> = BTreeMap::new();
         for (n, reply) in replies.iter().enumerate() {
-            let position: Option<usize> = self.log.position(reply.feed).await?.map(|p| p.parse()).transpose()?;
-            if position.is_none_or(|position| position < n) {
+            if !positions.contains_key(reply.feed) {
+                let position = self.log.position(reply.feed).await?.map(|p| p.parse()).transpose()?;
+                positions.insert(reply.feed, position);
+            }
+            if positions[reply.feed].is_none_or(|position| position < n) {
                 writer.append(reply.answer(n), &CancellationToken::new()).await?;
             }
         }
@@ -273,8 +295,8 @@ impl Parts {
 
     pub fn lander(&self, policy: CommitPolicy) -> Land {
         Land {
-            log: Arc::new(self.log.clone()),
-            registry: Arc::new(self.log.registry()),
+            log: self.log.clone(),
+            registry: self.registry.clone(),
             subject: "flight-states-value".into(),
             raw: self.raw.clone(),
             dead: self.dead.clone(),

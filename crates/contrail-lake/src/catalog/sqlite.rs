@@ -108,7 +108,7 @@ impl SqliteCatalog {
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(10))?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.execute_batch(LAYOUT)?;
     // A file made by an older tool lacks the column that tells tables from views.
@@ -118,6 +118,18 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     }
     connection.prepare("SELECT metadata_location, previous_metadata_location FROM iceberg_tables LIMIT 0")?;
     Ok(connection)
+}
+
+/// Turns the write-ahead log on. Of several processes that do so at once SQLite lets some fail without waiting.
+pub(crate) fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    const AGAIN: Duration = Duration::from_millis(20);
+    for _ in 0..500 {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => std::thread::sleep(AGAIN),
+            outcome => return outcome,
+        }
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")
 }
 
 /// SQLite's many ways to say that a file is not what it should be, as one error.
@@ -318,4 +330,31 @@ fn insert(connection: &mut Connection, table: &TableIdent, location: &str) -> ru
     )?;
     transaction.commit()?;
     Ok(made == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_may_make_the_file_at_the_same_moment() {
+        for _ in 0..10 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("catalog.db");
+            let start = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                let opened: Vec<_> = (0..8)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            start.wait();
+                            SqliteCatalog::open(&path).map(drop)
+                        })
+                    })
+                    .collect();
+                for one in opened {
+                    one.join().unwrap().unwrap();
+                }
+            });
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use contrail_types::Micros;
 use rusqlite::{Connection, params};
 
+use crate::catalog::sqlite::write_ahead;
 use crate::error::LakeError;
 
 const LAYOUT: &str = "
@@ -38,7 +39,7 @@ impl Queue {
         let open = || {
             let connection = Connection::open(path)?;
             connection.busy_timeout(Duration::from_secs(10))?;
-            connection.pragma_update(None, "journal_mode", "WAL")?;
+            write_ahead(&connection)?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             connection.execute_batch(LAYOUT)?;
             Ok(connection)

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::client::{self, Context};
 use super::{BrokerError, Inner, KafkaLog};
-use crate::{Chunk, LogError, LogReader, MessagesBuilder, Offsets};
+use crate::{Chunk, Log, LogError, LogReader, MessagesBuilder, Offsets};
 
 /// Messages that are gathered before they are handed on, if they come without a pause.
 const ROWS: usize = 20_000;
@@ -27,8 +27,17 @@ const LOOK: Duration = Duration::from_millis(100);
 const WAITING: usize = 8;
 
 pub(super) struct Reader {
-    chunks: mpsc::Receiver<Result<Chunk, LogError>>,
+    log: KafkaLog,
+    stream: String,
+    /// Where each partition goes on behind what has been returned.
+    next: Offsets,
     pending: VecDeque<Chunk>,
+    /// Gone after an error: the next call begins again where the last one ended.
+    running: Option<Running>,
+}
+
+struct Running {
+    chunks: mpsc::Receiver<Result<Chunk, LogError>>,
     stop: Arc<AtomicBool>,
     /// Keeps the channel open where there is nothing to read.
     _idle: Option<mpsc::Sender<Result<Chunk, LogError>>>,
@@ -37,28 +46,34 @@ pub(super) struct Reader {
 impl Reader {
     /// Begins to read `from`, offsets that the topic of `stream` has.
     pub fn start(log: KafkaLog, stream: String, from: Offsets) -> Result<Self, LogError> {
-        let (out, chunks) = mpsc::channel(WAITING);
-        let stop = Arc::new(AtomicBool::new(false));
-        let idle = from.is_empty().then(|| out.clone());
-        if !from.is_empty() {
-            let consumer = client::consumer(&log.inner.options, &log.inner.watch)?;
-            let mut assigned = TopicPartitionList::new();
-            for (partition, at) in &from {
-                let added = assigned.add_partition_offset(log.topic(), *partition, Offset::Offset(*at));
-                added.map_err(|e| log.inner.failed("reading", e))?;
+        let running = Some(Running::start(&log, &stream, &from)?);
+        Ok(Self { log, stream, next: from, pending: VecDeque::new(), running })
+    }
+
+    /// The thread that reads; a new one if the last one has ended, and the topic is still the same.
+    async fn running(&mut self) -> Result<&mut Running, LogError> {
+        let running = match self.running.take() {
+            Some(running) => running,
+            None => {
+                let shape = Log::shape(&self.log).await?;
+                let is = match shape.stream == self.stream {
+                    true => self.log.readable(&self.next).await?,
+                    false => shape.stream,
+                };
+                if is != self.stream {
+                    return Err(BrokerError::Replaced { was: self.stream.clone(), is }.into());
+                }
+                Running::start(&self.log, &self.stream, &self.next)?
             }
-            consumer.assign(&assigned).map_err(|e| log.inner.failed("reading", e))?;
-            let thread = Thread { inner: log.inner, consumer, stream, next: from, out, stop: stop.clone() };
-            let spawned = std::thread::Builder::new().name("kafka-reader".into()).spawn(move || thread.run());
-            spawned.map_err(|e| LogError::Unavailable { what: "a thread to read with".into(), source: e.into() })?;
-        }
-        Ok(Self { chunks, pending: VecDeque::new(), stop, _idle: idle })
+        };
+        Ok(self.running.insert(running))
     }
 
     fn take(&mut self, max_rows: usize) -> Option<Chunk> {
         let chunk = self.pending.pop_front()?;
         let rows = chunk.messages.len();
         if rows <= max_rows {
+            self.next.insert(chunk.partition, chunk.next_offset());
             return Some(chunk);
         }
         let part = |range: std::ops::Range<usize>| Chunk {
@@ -69,7 +84,32 @@ impl Reader {
             partition: chunk.partition,
         };
         self.pending.push_front(part(max_rows..rows));
-        Some(part(0..max_rows))
+        let first = part(0..max_rows);
+        self.next.insert(first.partition, first.next_offset());
+        Some(first)
+    }
+}
+
+impl Running {
+    fn start(log: &KafkaLog, stream: &str, from: &Offsets) -> Result<Self, LogError> {
+        let (out, chunks) = mpsc::channel(WAITING);
+        let stop = Arc::new(AtomicBool::new(false));
+        let idle = from.is_empty().then(|| out.clone());
+        if !from.is_empty() {
+            let inner = log.inner.clone();
+            let consumer = client::consumer(&inner.options, &inner.watch)?;
+            let mut assigned = TopicPartitionList::new();
+            for (partition, at) in from {
+                let added = assigned.add_partition_offset(log.topic(), *partition, Offset::Offset(*at));
+                added.map_err(|e| inner.failed("reading", e))?;
+            }
+            consumer.assign(&assigned).map_err(|e| inner.failed("reading", e))?;
+            let (stream, next) = (stream.to_owned(), from.clone());
+            let thread = Thread { inner, consumer, stream, next, out, stop: stop.clone() };
+            let spawned = std::thread::Builder::new().name("kafka-reader".into()).spawn(move || thread.run());
+            spawned.map_err(|e| LogError::Unavailable { what: "a thread to read with".into(), source: e.into() })?;
+        }
+        Ok(Self { chunks, stop, _idle: idle })
     }
 }
 
@@ -77,12 +117,18 @@ impl Reader {
 impl LogReader for Reader {
     async fn next(&mut self, max_rows: usize, max_wait: Duration) -> Result<Option<Chunk>, LogError> {
         if self.pending.is_empty() {
-            match tokio::time::timeout(max_wait, self.chunks.recv()).await {
+            let running = self.running().await?;
+            match tokio::time::timeout(max_wait, running.chunks.recv()).await {
                 Err(_) => return Ok(None),
-                Ok(Some(chunk)) => self.pending.push_back(chunk?),
+                Ok(Some(Ok(chunk))) => self.pending.push_back(chunk),
+                Ok(Some(Err(error))) => {
+                    self.running = None;
+                    return Err(error);
+                }
                 Ok(None) => {
+                    self.running = None;
                     let source = "its thread has ended".into();
-                    return Err(LogError::Unavailable { what: "this reader cannot go on".into(), source });
+                    return Err(LogError::Unavailable { what: "the reader begins again".into(), source });
                 }
             }
         }
@@ -90,7 +136,7 @@ impl LogReader for Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for Running {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::super::node::{PATIENCE, get};
-use super::wait;
 
 pub struct Process {
     child: Child,
@@ -92,8 +91,12 @@ impl Process {
     }
 
     /// Waits until it answers.
-    pub fn ready(self) -> Self {
-        wait("the node answers", || self.get("/api/v1/status").is_some());
+    pub fn ready(mut self) -> Self {
+        let until = Instant::now() + PATIENCE;
+        while self.get("/api/v1/status").is_none() {
+            assert!(self.is_running() && Instant::now() < until, "the node does not answer");
+            std::thread::sleep(Duration::from_millis(50));
+        }
         self
     }
 }
