@@ -260,7 +260,7 @@ fn a_topic_whose_latest_schema_cannot_be_read_is_not_landed() {
         assert_eq!(contrail_kit::Classified::class(&refused), contrail_kit::Class::USER);
         let refused = refused.to_string();
         assert!(refused.contains("field velocity is written as string and read as double"), "{refused}");
-        assert!(refused.contains("velocity | [null, string]") || refused.contains("velocity |"), "{refused}");
+        assert!(refused.contains("velocity | string"), "{refused}");
     });
 }
 
