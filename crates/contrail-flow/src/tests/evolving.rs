@@ -1,11 +1,10 @@
 //! Producers with newer schemas than ours: their rows land, and their values once the table has the columns.
 
-
 use arrow::array::AsArray;
 use arrow::datatypes::Float64Type;
 use contrail_kit::crash;
 use contrail_lake::Change;
-use contrail_log::{Append, Encoder, Level, Log, Messages, Registry, codec};
+use contrail_log::{Append, Encoder, Level, Messages, codec};
 use contrail_types::{Column, state};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -55,10 +54,10 @@ async fn append(node: &Parts, schema: &str, replies: &[Reply], n: usize, value: 
     if position.is_some_and(|position| position >= n) {
         return Ok(());
     }
-    let registry = node.log.registry();
+    let registry = node.registry.clone();
     let id = registry.register(SUBJECT, schema).await?;
     let answer = replies[n].answer(n);
-    let ours = Encoder::new(&registry, SUBJECT).await?.encode(&answer.states)?;
+    let ours = Encoder::new(registry.as_ref(), SUBJECT).await?.encode(&answer.states)?;
     let theirs = ours.iter().map(|message| {
         let mut bytes = message.value.unwrap().to_vec();
         bytes[1..5].copy_from_slice(&id.to_be_bytes());
@@ -122,13 +121,13 @@ fn a_newer_producers_rows_land_and_its_values_once_the_table_has_the_column() {
         append(&node, &mach(), &told, 1, &number(0.5)).await.unwrap();
         node.land(every(10)).await.unwrap();
         assert_eq!(node.raw.schema(), state::raw_table().arrow_schema(), "nothing is added by itself");
-        let registry = node.log.registry();
-        let found = missing(&registry, SUBJECT, &node.raw).await.unwrap();
+        let registry = node.registry.clone();
+        let found = missing(registry.as_ref(), SUBJECT, &node.raw).await.unwrap();
         assert_eq!((found.names(), found.fields[0].since), (vec!["mach"], 2));
 
-        let added = evolve(&registry, SUBJECT, &node.raw).await.unwrap();
+        let added = evolve(registry.as_ref(), SUBJECT, &node.raw).await.unwrap();
         assert_eq!(added, found);
-        assert!(evolve(&registry, SUBJECT, &node.raw).await.unwrap().is_empty(), "once");
+        assert!(evolve(registry.as_ref(), SUBJECT, &node.raw).await.unwrap().is_empty(), "once");
         append(&node, &mach(), &told, 2, &number(0.75)).await.unwrap();
         node.land(every(10)).await.unwrap();
         // An older producer goes on writing.
@@ -172,7 +171,7 @@ fn a_lander_that_may_adds_columns_before_it_lands_the_first_rows_with_them() {
         assert_eq!(count(&node, Some(0.5)).await, rows(&told[1..2]));
         assert_eq!(count(&node, Some(0.25)).await, rows(&told[3..4]));
         assert_eq!(count(&node, None).await, rows(&told[..4]) - rows(&told[1..2]) - rows(&told[3..4]));
-        let found = missing(&node.log.registry(), SUBJECT, &node.raw).await.unwrap();
+        let found = missing(node.registry.as_ref(), SUBJECT, &node.raw).await.unwrap();
         assert_eq!((found.fields.len(), found.unfit[0].name.as_str()), (0, "tags"));
         node.build().await.unwrap();
     });
@@ -186,7 +185,7 @@ async fn add_mach(node: &Parts) {
 }
 
 async fn anything_goes(node: &Parts) {
-    node.log.registry().set_level(Some(SUBJECT), Some(Level::None)).await.unwrap();
+    node.registry.clone().set_level(Some(SUBJECT), Some(Level::None)).await.unwrap();
 }
 
 #[test]
@@ -255,7 +254,7 @@ fn a_topic_whose_latest_schema_cannot_be_read_is_not_landed() {
             r#""name": "velocity", "type": ["null", "double"]"#,
             r#""name": "velocity", "type": ["null", "string"]"#,
         );
-        node.log.registry().register(SUBJECT, &odd).await.unwrap();
+        node.registry.clone().register(SUBJECT, &odd).await.unwrap();
         let refused = node.land(every(1000)).await.unwrap_err();
         assert_eq!(contrail_kit::Classified::class(&refused), contrail_kit::Class::USER);
         let refused = refused.to_string();
@@ -270,7 +269,7 @@ fn evolving_that_crashes_anywhere_loses_and_doubles_nothing() {
     let told = told();
     let role = async |node: Parts| -> Result<(), Fault> {
         append(&node, &mach(), &told, 1, &number(0.5)).await?;
-        evolve(&node.log.registry(), SUBJECT, &node.raw).await?;
+        evolve(node.registry.as_ref(), SUBJECT, &node.raw).await?;
         append(&node, &mach(), &told, 2, &number(0.75)).await?;
         land_as(&node, EvolvePolicy::Auto).await?;
         Ok(())
@@ -281,7 +280,7 @@ fn evolving_that_crashes_anywhere_loses_and_doubles_nothing() {
             world.flow(&told[..1], 1000).unwrap();
             world
         },
-        &role,
+        role,
         |world, _, what| {
             world.run(async |node| role(node).await).unwrap_or_else(|e| panic!("{what}: {e}"));
             world.flow(&told[..3], 1000).unwrap();

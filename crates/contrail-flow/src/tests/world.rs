@@ -50,7 +50,7 @@ pub struct World {
 #[derive(Clone)]
 pub struct Parts {
     pub log: Arc<dyn Log>,
-    registry: Arc<dyn Registry>,
+    pub registry: Arc<dyn Registry>,
     pub lake: Lake,
     pub raw: LakeTable,
     pub dead: LakeTable,
