@@ -91,12 +91,11 @@ impl StreamState {
         if seconds < 1.0 {
             return (0.0, 0.0);
         }
-        let since = |now: Option<i64>, then: &Offsets| {
-            let now = now.unwrap_or(0);
-            (now - then.get(&partition).copied().unwrap_or(now)).max(0) as f64 / seconds
-        };
-        let end = bounds.partitions.get(&partition).map(|held| held.end);
-        (since(end, ends), since(self.landed.get(&partition).copied(), landed))
+        let Some(held) = bounds.partitions.get(&partition) else { return (0.0, 0.0) };
+        // Before the first landing nothing had landed of what there was.
+        let at = |offsets: &Offsets| offsets.get(&partition).copied().unwrap_or(held.start);
+        let since = |now: i64, then: &Offsets| (now - at(then)).max(0) as f64 / seconds;
+        (since(held.end, ends), since(at(&self.landed), landed))
     }
 }
 

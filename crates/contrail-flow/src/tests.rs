@@ -9,6 +9,7 @@ mod evolving;
 mod faulty;
 mod held;
 mod kafka_live;
+mod letters;
 mod oracle;
 mod sky;
 mod world;

@@ -77,7 +77,7 @@ const HEALTHY: Duration = Duration::from_secs(60);
 
 impl Supervisor {
     pub fn new(clock: Clock) -> Self {
-        let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(60));
+        let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(15));
         Self { roles: Vec::new(), board: Board::default(), clock, backoff }
     }
 

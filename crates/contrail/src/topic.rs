@@ -130,10 +130,7 @@ fn partitions(stream: &api::Stream) {
             p.end.to_string(),
             grouped(p.lag_rows.max(0) as u64),
             format!("{:.0}", p.appended_per_s),
-            p.writer
-                .as_deref()
-                .map(|w| w.split_once(" on ").map_or(w, |(_, place)| place).to_owned())
-                .unwrap_or_default(),
+            p.writer.clone().unwrap_or_default(),
         ]);
     }
     println!("{table}");

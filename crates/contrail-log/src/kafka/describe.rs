@@ -71,6 +71,8 @@ pub fn topic<C: ClientContext>(client: &Client<C>, name: &str, timeout: Duration
         let known = native::rd_kafka_Uuid_most_significant_bits(id) != 0
             || native::rd_kafka_Uuid_least_significant_bits(id) != 0;
         let text = || CStr::from_ptr(native::rd_kafka_Uuid_base64str(id)).to_string_lossy().into_owned();
+        // Kafka's own tools print ids in the alphabet for URLs.
+        let text = || text().replace('+', "-").replace('/', "_");
         let mut count = 0;
         let partitions = native::rd_kafka_TopicDescription_partitions(topic, &raw mut count);
         let partitions = std::slice::from_raw_parts(partitions, count);

@@ -53,7 +53,7 @@ pub struct Partition {
     pub landed: Option<i64>,
     pub lag_rows: i64,
     pub appended_per_s: f64,
-    /// Who landed the last rows of it: host, process and start of the lander.
+    /// Who landed the last rows of it: host and process of the lander.
     pub writer: Option<String>,
 }
 

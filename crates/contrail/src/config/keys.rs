@@ -100,7 +100,8 @@ impl Known {
         let distance = |candidate: &Key| {
             let whole = near(&text, &candidate.join("."));
             let lasts = near(last, candidate.last().map_or("", |last| last)).map(|distance| distance + 1);
-            whole.into_iter().chain(lasts).min()
+            // A key that is near as a whole is more likely meant than one of that name in another section.
+            whole.map(|distance| (distance, 0)).into_iter().chain(lasts.map(|distance| (distance, 1))).min()
         };
         let measured = candidates.iter().filter_map(|candidate| Some((distance(candidate)?, candidate.join("."))));
         measured.min().map(|(_, key)| key)

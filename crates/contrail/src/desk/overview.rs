@@ -99,7 +99,8 @@ fn writers(raw: &Version, name: &str) -> BTreeMap<i32, String> {
         let (Some(said), Some(writer)) = (said, snapshot.summary.get(WRITER)) else { continue };
         for (partition, next) in &said {
             if last.get(partition) != Some(next) {
-                writers.insert(*partition, writer.clone());
+                let place = writer.split_once(" on ").map_or(writer.as_str(), |(_, place)| place);
+                writers.insert(*partition, place.to_owned());
             }
         }
         last = said;

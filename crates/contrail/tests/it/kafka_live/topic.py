@@ -5,7 +5,7 @@ import struct
 import sys
 import time
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
@@ -14,13 +14,25 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 PATIENCE = 60
 
 
+def bounds(consumer: Consumer, spot: TopicPartition) -> tuple[int, int]:
+    """First offset and end; a topic that was made a moment ago may have no leader yet."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return consumer.get_watermark_offsets(spot, timeout=PATIENCE)
+        except KafkaException:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
 def messages(asked: dict) -> list:
     """All messages that the topic holds now."""
     settings = {"bootstrap.servers": asked["brokers"], "group.id": asked["topic"] + "-reads"}
     consumer = Consumer({**settings, "enable.auto.commit": False})
     partitions = consumer.list_topics(asked["topic"], timeout=PATIENCE).topics[asked["topic"]].partitions
     spots = [TopicPartition(asked["topic"], partition, 0) for partition in partitions]
-    held = {spot.partition: consumer.get_watermark_offsets(spot, timeout=PATIENCE) for spot in spots}
+    held = {spot.partition: bounds(consumer, spot) for spot in spots}
     for spot in spots:
         spot.offset = held[spot.partition][0]
     consumer.assign(spots)
