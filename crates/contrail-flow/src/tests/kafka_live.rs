@@ -23,7 +23,8 @@ fn a_lander_that_crashes_anywhere_over_kafka_loses_and_doubles_nothing() {
             // What is told happened years ago.
             wanted: Wanted { create: true, partitions: 1, replication: 1, min_insync: 1, retention: None },
             security: Security::default(),
-            timeout: Duration::from_secs(10),
+            // Nobody begins again after a failed question here, and others may keep the broker busy.
+            timeout: Duration::from_secs(60),
             delivery_timeout: Duration::from_secs(60),
             client: BTreeMap::new(),
         };
