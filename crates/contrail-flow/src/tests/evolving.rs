@@ -1,6 +1,5 @@
 //! Producers with newer schemas than ours: their rows land, and their values once the table has the columns.
 
-
 use arrow::array::AsArray;
 use arrow::datatypes::Float64Type;
 use contrail_kit::crash;
