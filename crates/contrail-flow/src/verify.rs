@@ -83,7 +83,7 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
             Some(format!("{} offsets stand twice", rows - distinct))
         } else if last - first + 1 - rows > holes {
             Some(format!("{} offsets are missing", last - first + 1 - rows - holes))
-        } else if last + 1 < next {
+        } else if next - first - rows > holes {
             Some(format!("the table says {next} has landed, but its rows end at {last}"))
         } else if last + 1 > next {
             Some(format!("rows reach to {last}, but the table says that only {next} has landed"))

@@ -186,7 +186,7 @@ pub struct Serve {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Health {
-    pub listen: Option<SocketAddr>,
+    pub address: Option<SocketAddr>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -58,7 +58,7 @@ pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> 
             Role::Serve => {}
         }
     }
-    if let (None, Some(address)) = (&listener, line.house.config.health.listen) {
+    if let (None, Some(address)) = (&listener, line.house.config.health.address) {
         start_health(&mut supervisor, &line, listen(address).await?);
     }
     let mut address = None;

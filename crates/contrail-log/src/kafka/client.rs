@@ -99,6 +99,9 @@ pub(super) fn consumer(options: &Options, watch: &Arc<Watch>) -> Result<BaseCons
     }
     default(options, &mut config, "queued.max.messages.kbytes", "32768");
     default(options, &mut config, "fetch.error.backoff.ms", "100");
+    // With librdkafka's second a reader that catches up waits most of the time.
+    default(options, &mut config, "fetch.queue.backoff.ms", "5");
+    default(options, &mut config, "queued.min.messages", "500000");
     client(&config, watch)
 }
 
