@@ -13,7 +13,7 @@ use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use contrail_kit::{Class, Classified, Clock};
 use contrail_lake::{Change, CommitFailed, FenceFailure, LakeError, LakeTable, Version};
-use contrail_log::{Chunk, CodecError, Decoder, Messages, Registry};
+use contrail_log::{Chunk, CodecError, DeadLetter, Decoder, Messages, Registry};
 use contrail_types::Micros;
 
 use crate::rules::landing::{self, Refused};
@@ -299,34 +299,38 @@ impl Done {
 
 /// Rows of the table as letters, with whether `raw` says that they were replayed.
 fn letters_of(rows: &RecordBatch, raw: &Version) -> Result<Vec<Letter>, LettersError> {
-    let text = |name: &str| rows[name].as_string::<i32>();
-    let time = |name: &str| rows[name].as_primitive::<TimestampMicrosecondType>();
-    let bytes = |name: &str, row: usize| {
-        let column = rows[name].as_binary::<i32>();
-        column.is_valid(row).then(|| column.value(row).to_vec())
-    };
-    let (streams, partitions) = (text("log_stream"), rows["log_partition"].as_primitive::<Int32Type>());
-    let offsets = rows["log_offset"].as_primitive::<Int64Type>();
+    let landed = rows["landed_at"].as_primitive::<TimestampMicrosecondType>();
     let mut replayed: BTreeMap<String, Spans> = BTreeMap::new();
     let mut letters = Vec::with_capacity(rows.num_rows());
-    for row in 0..rows.num_rows() {
-        let (stream, partition, offset) = (streams.value(row).to_owned(), partitions.value(row), offsets.value(row));
+    for (DeadLetter { stream, partition, offset, appended_at, reason, key, value }, landed_at) in
+        dead_letters(rows).into_iter().zip(landed.values())
+    {
         if !replayed.contains_key(&stream) {
             replayed.insert(stream.clone(), rules::replayed(raw.properties(), &stream)?);
         }
-        letters.push(Letter {
-            replayed: rules::holds(&replayed[&stream], partition, offset),
-            stream,
-            partition,
-            offset,
-            appended_at: time("appended_at").value(row),
-            landed_at: time("landed_at").value(row),
-            reason: text("reason").value(row).to_owned(),
-            key: bytes("key", row),
-            value: bytes("payload", row),
-        });
+        let (replayed, landed_at) = (rules::holds(&replayed[&stream], partition, offset), *landed_at);
+        letters.push(Letter { stream, partition, offset, appended_at, landed_at, reason, key, value, replayed });
     }
     Ok(letters)
+}
+
+/// Rows of the table of dead letters as letters.
+pub(crate) fn dead_letters(dead: &RecordBatch) -> Vec<DeadLetter> {
+    let text = |name: &str| dead[name].as_string::<i32>();
+    let bytes = |name: &str, row: usize| {
+        let column = dead[name].as_binary::<i32>();
+        column.is_valid(row).then(|| column.value(row).to_vec())
+    };
+    let letter = |row| DeadLetter {
+        stream: text("log_stream").value(row).to_owned(),
+        partition: dead["log_partition"].as_primitive::<Int32Type>().value(row),
+        offset: dead["log_offset"].as_primitive::<Int64Type>().value(row),
+        appended_at: dead["appended_at"].as_primitive::<TimestampMicrosecondType>().value(row),
+        reason: text("reason").value(row).to_owned(),
+        key: bytes("key", row),
+        value: bytes("payload", row),
+    };
+    (0..dead.num_rows()).map(letter).collect()
 }
 
 /// Offsets of a stream that have been replayed, as (stream, partition, first, end) for whoever counts rows.

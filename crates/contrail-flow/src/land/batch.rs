@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::{Int32Type, Int64Type, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{Int32Type, Int64Type, SchemaRef};
 use contrail_kit::{Clock, crash};
 use contrail_lake::{EncodedFile, LakeTable, TableShape};
 use contrail_log::{Chunk, CodecError, DeadLetter, Decoder, Registry, Version, not_in_table};
@@ -14,6 +14,7 @@ use contrail_types::Micros;
 
 use super::{DeadLetterPolicy, Land, LandError, Settled};
 use crate::evolve::{self, EvolvePolicy};
+use crate::letters::dead_letters;
 use crate::rules::Offsets;
 use crate::rules::landing::{Verdict, verdict};
 
@@ -194,7 +195,7 @@ impl Workshop {
             concat_batches(schema, batches).map_err(|e| LandError::Codec(CodecError::Arrow(e)))
         };
         let (states, dead) = (join(&states, worker.shape.schema())?, join(&dead, &self.dead.schema())?);
-        let letters = letters(&dead);
+        let letters = dead_letters(&dead);
         if let (DeadLetterPolicy::Stop, Some(letter)) = (self.policy, letters.first()) {
             let (partition, offset, reason) = (letter.partition, letter.offset, letter.reason.clone());
             return Err(LandError::Unreadable { partition, offset, reason });
@@ -258,25 +259,6 @@ fn reason(dead: &RecordBatch, offset: i64) -> String {
     let offsets = dead["log_offset"].as_primitive::<Int64Type>();
     let at = offsets.values().iter().position(|o| *o == offset);
     at.map_or_else(String::new, |at| dead["reason"].as_string::<i32>().value(at).to_owned())
-}
-
-/// Rows of the table of dead letters as letters.
-fn letters(dead: &RecordBatch) -> Vec<DeadLetter> {
-    let text = |name: &str| dead[name].as_string::<i32>();
-    let bytes = |name: &str, row: usize| {
-        let column = dead[name].as_binary::<i32>();
-        column.is_valid(row).then(|| column.value(row).to_vec())
-    };
-    let letter = |row| DeadLetter {
-        stream: text("log_stream").value(row).to_owned(),
-        partition: dead["log_partition"].as_primitive::<Int32Type>().value(row),
-        offset: dead["log_offset"].as_primitive::<Int64Type>().value(row),
-        appended_at: dead["appended_at"].as_primitive::<TimestampMicrosecondType>().value(row),
-        reason: text("reason").value(row).to_owned(),
-        key: bytes("key", row),
-        value: bytes("payload", row),
-    };
-    (0..dead.num_rows()).map(letter).collect()
 }
 
 /// (partition, offset) of every row of `stream`.
