@@ -74,7 +74,7 @@ class Process:
             return False
         self._signal(pid, signal.SIGKILL if force else signal.SIGTERM)
         begun = time.monotonic()
-        while self.pid() is not None:
+        while not is_gone(pid):
             if not force and time.monotonic() - begun > STOP_DEADLINE:
                 say(f"{self.name} did not stop in {STOP_DEADLINE:.0f} s, killing it")
                 self._signal(pid, signal.SIGKILL)
@@ -98,6 +98,22 @@ class Process:
         except OSError:
             return "(no log)"
         return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])
+
+
+def is_gone(pid: int) -> bool:
+    """Whether nothing of a process is left that could hold a port or a file.
+
+    A killed JVM has no command line any more while its last threads still hold its sockets, and a process that nobody
+    waits for stays as a zombie for ever: gone is a zombie without other threads.
+    """
+    folder = Path(f"/proc/{pid}")
+    if not Path("/proc/self").exists():
+        return not command_line(pid)
+    try:
+        state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        return state == "Z" and len(list((folder / "task").iterdir())) == 1
+    except OSError:
+        return True
 
 
 def command_line(pid: int) -> list[str]:
