@@ -60,7 +60,7 @@ soak: ## 1,000 kills at random moments on the real binary, and as many over a re
 	@$(MAKE) --no-print-directory web/dist/index.html
 	@scripts/services start >/dev/null
 	@set -a; eval "$$(scripts/services env)"; set +a; CI=true CONTRAIL_LONG=1 CONTRAIL_KILLS=$(or $(KILLS),1000) \
-		cargo test $(CARGO_LOCKED) -p contrail --test it -- --nocapture --test-threads 1 kill slept
+		cargo test $(CARGO_LOCKED) --workspace --test it -- --nocapture --test-threads 1 kill slept
 
 bench: ## measure every stage (see benches/README.md)
 	@$(MAKE) --no-print-directory build
