@@ -81,6 +81,32 @@ test('Explore counts the day that has landed, and a country narrows it', async (
   expect(watch.errors).toEqual([])
 })
 
+test('Stream follows the log, and what it shows of a message is in the message', async ({ page, watch }) => {
+  await page.goto('/stream')
+  for (const name of ['Appended', 'Landed', 'Lag']) await expect(kpi(page, name)).toHaveText(/\d/, { timeout: 40_000 })
+  await expect(figure(page, 'Feeds')).toContainText(/demo.*next fetch in \d+ s|fetches now/)
+  await expect(figure(page, 'Dead letters')).toContainText('Every message could be read.')
+  const partition = figure(page, 'Partitions').locator('tbody tr')
+  await expect(partition).toHaveCount(1)
+  const { partitions } = await (await page.request.get('/api/v1/stream')).json()
+  expect(partitions[0].end).toBeGreaterThan(1000)
+
+  const first = figure(page, 'Messages').locator('tbody tr').first()
+  const newest = await first.innerText()
+  await expect.poll(() => first.innerText(), { timeout: 40_000 }).not.toBe(newest)
+  const open = figure(page, 'Messages').getByRole('button', { name: /all of message/ })
+  await open.first().click()
+  const where = await figure(page, 'Messages')
+    .getByText(/^Partition \d, offset [\d,]+/)
+    .innerText()
+  const icao24 = await figure(page, 'Messages').locator('tbody td[data-mono]').first().innerText()
+  const tail = await page.request.get(`/api/v1/stream/tail?icao24=${icao24}`)
+  const offsets = (await tail.json()).messages.map((message: { offset: number }) => message.offset)
+  expect(offsets).toContain(number(where.slice(where.indexOf('offset'))))
+  expect(watch.foreign).toEqual([])
+  expect(watch.errors).toEqual([])
+})
+
 const sentence = (page: Page, name: string) => figure(page, name).getByRole('img').first().getAttribute('aria-label')
 
 /** Waits until the day before has landed: hours of it, not only the running one. */

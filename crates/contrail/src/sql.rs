@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::StreamReader;
+use arrow::json::writer::JsonArray;
 use contrail_model::query::Limits;
 use parquet::arrow::ArrowWriter;
 
@@ -62,7 +63,9 @@ fn write(mut out: Box<dyn Write + Send>, format: Format, schema: &SchemaRef, bat
     match format {
         Format::Table => writeln!(out, "{}", arrow::util::pretty::pretty_format_batches(batches)?)?,
         Format::Json => {
-            let mut writer = arrow::json::ArrayWriter::new(&mut out);
+            // A row has all its columns, also where a value is missing.
+            let rows = arrow::json::WriterBuilder::new().with_explicit_nulls(true);
+            let mut writer = rows.build::<_, JsonArray>(&mut out);
             writer.write_batches(&batches.iter().collect::<Vec<_>>())?;
             writer.finish()?;
             writeln!(out)?;

@@ -7,6 +7,7 @@ mod kills;
 mod landers;
 mod process;
 mod refused;
+mod schemas;
 mod topics;
 
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@ use super::process::Process;
 use super::{Ground, python, topic};
 
 /// A recording that has been played over a topic; the node still runs.
-fn played(registry: Option<String>) -> Option<(Ground, Process, String)> {
+pub fn played(registry: Option<String>) -> Option<(Ground, Process, String)> {
     let kafka = Services::kafka()?;
     let settings: Vec<_> = registry.iter().map(|url| ("registry.url", format!("{url:?}"))).collect();
     let ground = Ground::new(&kafka.brokers, &settings, 12, 40);

@@ -65,17 +65,26 @@ def dead(asked: dict) -> list:
 
 
 def write(asked: dict) -> dict:
-    """States by Confluent's serialiser: those that are there, once more under other addresses."""
-    context = SerializationContext(asked["topic"], MessageField.VALUE)
+    """States by Confluent's serialiser: one that is there, once more under other addresses.
+
+    With `field`, a field of Avro, and its `value`: by a next version of the schema that has it.
+    """
+    context, subject = SerializationContext(asked["topic"], MessageField.VALUE), asked["topic"] + "-value"
     client = SchemaRegistryClient({"url": asked["registry"]})
-    schema = client.get_latest_version(asked["topic"] + "-value").schema.schema_str
+    schema = json.loads(client.get_latest_version(subject).schema.schema_str)
     deserializer = AvroDeserializer(client)
     first = next(m for m in messages(asked) if m.value()[0] == 0)
     state = deserializer(first.value(), context)
-    serializer = AvroSerializer(client, schema, conf={"auto.register.schemas": False, "use.latest.version": True})
+    if field := asked.get("field"):
+        if field["name"] not in [known["name"] for known in schema["fields"]]:
+            schema["fields"].append(field)
+            client.register_schema(subject, Schema(json.dumps(schema), "AVRO"))
+        state[field["name"]] = asked["value"]
+    conf = {"auto.register.schemas": False, "use.latest.version": True}
+    serializer = AvroSerializer(client, json.dumps(schema), conf=conf)
     values = []
     for number in range(asked["rows"]):
-        key = f"f{number:05x}"
+        key = f"{asked.get('prefix', 'f')}{number:05x}"
         values.append((key.encode(), serializer({**state, "icao24": key}, context)))
     return produce(asked, values)
 
