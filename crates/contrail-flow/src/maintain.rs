@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::ledger::{Ledger, LedgerError, UpkeepLine};
-use crate::letters::{Letters, LettersError};
+use crate::letters::LettersError;
 use crate::pulse::Pulse;
 use plan::{Kept, Piece};
 
@@ -44,7 +44,7 @@ pub struct Policy {
 pub struct Maintain {
     pub lake: Lake,
     pub raw: LakeTable,
-    pub letters: Letters,
+    pub dead: LakeTable,
     pub project: Arc<Project>,
     pub policy: Policy,
     pub clock: Clock,
@@ -102,7 +102,7 @@ impl Maintain {
             }
         }
         let keep = |name: &str| self.policy.keep.get(name).map(|keep| keep.as_micros() as Micros);
-        let raw = [&self.raw, &self.letters.dead].into_iter().cloned();
+        let raw = [&self.raw, &self.dead].into_iter().cloned();
         let models = self.project.models.iter().filter_map(|model| found.get(model.name.as_str()).cloned());
         let kept = raw.chain(models).map(|table| {
             let names = self.project.readers(table.name()).filter(|model| model.kind != Kind::View);
@@ -111,6 +111,11 @@ impl Maintain {
             Kept { keep: keep(table.name()), table, readers }
         });
         Ok(kept.collect())
+    }
+
+    /// One of them.
+    pub async fn kept(&self, name: &str) -> Result<Option<Kept>, LakeError> {
+        Ok(self.tables().await?.into_iter().find(|kept| kept.table.name() == name))
     }
 
     /// One look at every table, within the budget.

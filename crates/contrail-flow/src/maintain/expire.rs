@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::plan::{Kept, Readers, name, span};
 use super::{Maintain, MaintainError};
 use crate::ledger::UpkeepLine;
-use crate::letters::Filter;
+use crate::letters::{self, Filter};
 use crate::rules::landing::{self, Expired};
 use crate::rules::maintaining;
 
@@ -49,10 +49,10 @@ impl Maintain {
                 return Ok(expiry);
             }
             let begun = self.begin(&kept.table, "expire", expiry.partitions.join(", "));
-            if kept.table.name() == self.letters.dead.name() {
+            if kept.table.name() == self.dead.name() {
                 // Letters that nobody has replayed are counted there, and those that landing has yet to pass stay.
                 let before = Some(expiry.horizon);
-                self.letters.purge(&Filter { before, ..Filter::default() }).await?;
+                letters::purge(&self.raw, &self.dead, &Filter { before, ..Filter::default() }).await?;
             } else if !self.take(kept, &version, &expiry, &begun.run_id).await? {
                 continue;
             }
