@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use contrail_kit::class::chain;
 use contrail_kit::{Class, Classified, Clock};
-use contrail_lake::{Compacted, Compaction, CommitFailed, Lake, LakeError, LakeTable, SWEPT};
+use contrail_lake::{CommitFailed, Compacted, Compaction, Lake, LakeError, LakeTable, SWEPT};
 use contrail_model::{Kind, Project};
 use contrail_types::Micros;
 use contrail_types::time::DAY;
@@ -139,12 +139,7 @@ impl Maintain {
         Ok(())
     }
 
-    async fn look_after(
-        &self,
-        kept: &Kept,
-        budget: &mut u64,
-        stop: &CancellationToken,
-    ) -> Result<(), MaintainError> {
+    async fn look_after(&self, kept: &Kept, budget: &mut u64, stop: &CancellationToken) -> Result<(), MaintainError> {
         self.tidy(&kept.table).await?;
         if kept.keep.is_some() {
             self.expire(kept).await?;
@@ -188,11 +183,8 @@ impl Maintain {
         if done.snapshots_removed + done.files_deleted == 0 {
             return Ok(());
         }
-        let line = UpkeepLine {
-            snapshots: done.snapshots_removed as u64,
-            files_before: done.files_deleted as u64,
-            ..begun
-        };
+        let line =
+            UpkeepLine { snapshots: done.snapshots_removed as u64, files_before: done.files_deleted as u64, ..begun };
         self.record(line)
     }
 

@@ -96,9 +96,8 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
         let but =
             if holes > 0 { format!(" but {holes} that never had a message, or were given up") } else { String::new() };
         let over = if gone > 0 { format!("; {gone} more have outlived their time") } else { String::new() };
-        let good = format!(
-            "offsets {first} to {last} of {stream}, partition {partition}: each once, none missing{but}{over}"
-        );
+        let good =
+            format!("offsets {first} to {last} of {stream}, partition {partition}: each once, none missing{but}{over}");
         findings.push(Finding::new(raw.name(), wrong.is_none(), wrong.unwrap_or(good)));
     }
     if findings.is_empty() {

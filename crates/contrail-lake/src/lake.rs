@@ -105,9 +105,8 @@ impl Lake {
     fn shared(&self, def: &TableDef, grows: Grows, loaded: &Loaded) -> Result<LakeTable, LakeError> {
         TableShape::of(def, grows, &loaded.metadata)?;
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |table: &Arc<Inner>| {
-            table.def == *def && table.grows == grows && table.uuid == loaded.metadata.uuid()
-        };
+        let fits =
+            |table: &Arc<Inner>| table.def == *def && table.grows == grows && table.uuid == loaded.metadata.uuid();
         if let Some(table) = open.get(&def.name).and_then(Weak::upgrade).filter(fits) {
             return Ok(LakeTable(table));
         }

@@ -300,7 +300,9 @@ impl Config {
             ("query.rows".into(), least(self.query.rows, 1)),
         ];
         let short = self.maintain.keep.iter().filter(|(_, keep)| ***keep < Duration::from_secs(2 * 3600));
-        wrong.extend(short.map(|(table, _)| (format!("maintain.keep.{table}"), Some("must be at least 2 hours".into()))));
+        wrong.extend(
+            short.map(|(table, _)| (format!("maintain.keep.{table}"), Some("must be at least 2 hours".into()))),
+        );
         wrong.extend(self.registry.faults());
         let odd = self.serve.peers.iter().find(|url| !is_web(url));
         wrong.push(("serve.peers".into(), odd.map(|url| format!("{url} must begin with http:// or https://"))));

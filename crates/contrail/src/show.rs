@@ -66,7 +66,8 @@ async fn list(house: &House, json: bool) -> Result<()> {
     }
     let columns = ["table", "rows", "files", "bytes", "in a year", "saved", "partition", "changed"];
     let mut table = head(&columns, &[1, 2, 3, 4, 5]);
-    let in_a_year: Option<u64> = all.iter().filter_map(|t| t.upkeep.as_ref()?.in_a_year_bytes).reduce(u64::saturating_add);
+    let in_a_year: Option<u64> =
+        all.iter().filter_map(|t| t.upkeep.as_ref()?.in_a_year_bytes).reduce(u64::saturating_add);
     for t in all {
         let changed = t.snapshot_id.and(t.updated_at).map(time).unwrap_or_default();
         let partition = t.partition.unwrap_or_default();

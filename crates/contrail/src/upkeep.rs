@@ -84,7 +84,8 @@ pub async fn compact(config: Config, table: Option<&str>, dry_run: bool, json: b
     if json {
         return print_json(&done);
     }
-    let mut table = head(&["table", "partition", "rows", "files", "bytes", "files after", "bytes after"], &[2, 3, 4, 5, 6]);
+    let mut table =
+        head(&["table", "partition", "rows", "files", "bytes", "files after", "bytes after"], &[2, 3, 4, 5, 6]);
     for line in &done {
         table.add_row([
             line.table.clone(),

@@ -100,13 +100,7 @@ impl Maintain {
     }
 
     /// Commits it; `false` if the table has moved on since it was planned.
-    async fn take(
-        &self,
-        kept: &Kept,
-        planned: &Version,
-        expiry: &Expiry,
-        run_id: &str,
-    ) -> Result<bool, MaintainError> {
+    async fn take(&self, kept: &Kept, planned: &Version, expiry: &Expiry, run_id: &str) -> Result<bool, MaintainError> {
         let gone = match kept.table.name() == state::STATES_RAW {
             true => self.offsets(kept, &expiry.paths).await?,
             false => BTreeMap::new(),

@@ -73,12 +73,7 @@ pub enum Needed {
 
 /// Whether a partition whose newest file is of commit `newest` may go: everybody has read it (`read`), and no hour that is
 /// held back needs it.
-pub fn may_expire(
-    span: &Range<Micros>,
-    newest: i64,
-    read: i64,
-    held: &BTreeSet<Micros>,
-) -> Result<(), Needed> {
+pub fn may_expire(span: &Range<Micros>, newest: i64, read: i64, held: &BTreeSet<Micros>) -> Result<(), Needed> {
     if newest > read {
         return Err(Needed::Unread);
     }

@@ -50,7 +50,10 @@ fn closed_hours_become_one_file_each_and_say_the_same() {
         let totals = node.ledger.upkeep_totals().unwrap();
         assert!(totals["states_raw"].files_saved > 5 && totals["states_raw"].bytes_saved > 0, "{totals:?}");
         let lines = node.ledger.upkeeps(Some("states"), 100).unwrap();
-        assert!(lines.iter().all(|line| line.action == "compact" && line.rows > 0 && line.files_after == 1), "{lines:?}");
+        assert!(
+            lines.iter().all(|line| line.action == "compact" && line.rows > 0 && line.files_after == 1),
+            "{lines:?}"
+        );
     });
 }
 
