@@ -11,10 +11,11 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use contrail_types::table::FIELD_ID;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::ChunkReader;
 
 use crate::error::LakeError;
 use crate::shape::TableShape;
-use crate::storage::local_path;
+use crate::storage::{Store, local_path};
 use crate::table::LakeTable;
 
 impl LakeTable {
@@ -38,7 +39,7 @@ impl LakeTable {
         let schema = self.projected(shape, columns)?;
         let mut batches = Vec::new();
         for path in paths {
-            read_file(path.as_ref(), &schema, &mut batches)?;
+            self.read_file(path.as_ref(), &schema, &mut batches)?;
         }
         concat_batches(&schema, &batches).map_err(|error| unreadable(self.name(), error))
     }
@@ -63,12 +64,28 @@ fn id(field: &Field) -> Option<&str> {
     field.metadata().get(FIELD_ID).map(String::as_str)
 }
 
-fn read_file(path: &str, schema: &SchemaRef, batches: &mut Vec<RecordBatch>) -> Result<(), LakeError> {
-    let file = File::open(local_path(path)).map_err(|source| LakeError::Io {
-        doing: "read",
-        path: path.to_owned(),
-        source,
-    })?;
+impl LakeTable {
+    fn read_file(&self, path: &str, schema: &SchemaRef, batches: &mut Vec<RecordBatch>) -> Result<(), LakeError> {
+        match (&self.0.store, &self.0.lake.cache) {
+            (Store::Local, _) => {
+                let source = |source| LakeError::Io { doing: "read", path: path.to_owned(), source };
+                read_parquet(path, File::open(local_path(path)).map_err(source)?, schema, batches)
+            }
+            // A file that was read for a query is at hand; one that is rewritten need not displace others.
+            (store, cache) => match cache.as_ref().and_then(|cache| cache.at_hand(path)) {
+                Some(copy) => read_parquet(path, copy, schema, batches),
+                None => read_parquet(path, store.read(path)?, schema, batches),
+            },
+        }
+    }
+}
+
+fn read_parquet(
+    path: &str,
+    file: impl ChunkReader + 'static,
+    schema: &SchemaRef,
+    batches: &mut Vec<RecordBatch>,
+) -> Result<(), LakeError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(path, error))?;
     let found: HashMap<&str, usize> =
         builder.schema().fields().iter().enumerate().filter_map(|(at, field)| Some((id(field)?, at))).collect();

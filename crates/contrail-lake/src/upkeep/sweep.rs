@@ -1,12 +1,8 @@
 //! The orphan sweep: files that a crash, or an attempt of unknown fate, has left behind.
 
-use std::path::Path;
-use std::time::UNIX_EPOCH;
-
 use contrail_types::Micros;
 use contrail_types::time::DAY;
 
-use super::delete;
 use crate::change::Change;
 use crate::commit::{CommitFailed, SWEPT};
 use crate::table::LakeTable;
@@ -29,17 +25,15 @@ impl LakeTable {
         let fsck = self.fsck().await?;
         let mut old: Vec<String> = Vec::new();
         for path in fsck.orphans {
-            let written_at = time_in(&path).or_else(|| modified(&path));
+            let written_at = match time_in(&path) {
+                Some(at) => Some(at),
+                None => self.0.store.modified(&path).await,
+            };
             if written_at.is_some_and(|at| at <= limit) && !self.0.pins.is_pinned(&path) {
                 old.push(path);
             }
         }
-        delete(old.clone()).await?;
+        self.delete(old.clone()).await?;
         Ok(old)
     }
-}
-
-fn modified(path: &str) -> Option<Micros> {
-    let modified = std::fs::metadata(Path::new(path)).ok()?.modified().ok()?;
-    Some(modified.duration_since(UNIX_EPOCH).ok()?.as_micros() as Micros)
 }
