@@ -40,7 +40,7 @@ test: ## run every test, Rust and web; ends with "N passed, N failed, N skipped"
 	@$(MAKE) --no-print-directory web/dist/index.html
 	@cargo xtask test
 
-services: ## start Kafka and a schema registry for the tests, on this machine alone (see scripts/services --help)
+services: ## start Kafka, a schema registry, an S3 store and an Iceberg REST catalog for the tests (scripts/services --help)
 	@scripts/services start >/dev/null
 	@scripts/services status
 

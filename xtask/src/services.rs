@@ -1,4 +1,5 @@
-//! Kafka and the schema registry for the tests: started when they do not run, and only then stopped at the end.
+//! Kafka, the schema registry, the S3 store and the Iceberg REST catalog for the tests: started when they do not run,
+//! and only then stopped at the end.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 /// Whoever sets one of these has services elsewhere, and none are started.
-const NAMED_BY_HAND: &[&str] = &["KAFKA_BROKERS", "REGISTRY_URL"];
+const NAMED_BY_HAND: &[&str] = &["KAFKA_BROKERS", "REGISTRY_URL", "S3_ENDPOINT", "REST_CATALOG_URI"];
 
 /// What the tests are told of the services, and what is to be stopped when this is dropped.
 pub struct Services {

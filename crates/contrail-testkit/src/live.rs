@@ -1,4 +1,5 @@
-//! Kafka and the schema registry that `make services` runs, as the environment names them.
+//! What `make services` runs (Kafka, a schema registry, an S3 store, an Iceberg REST catalog), as the environment names
+//! it.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -59,6 +60,31 @@ pub struct Identity {
     pub key: PathBuf,
 }
 
+/// A store with one bucket, which is addressed in the path; signatures are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3 {
+    /// `http://HOST:PORT`
+    pub endpoint: String,
+    pub region: String,
+    pub bucket: String,
+    pub access_key: String,
+    pub secret_key: String,
+    /// Of the process, where it runs on this machine.
+    pub pid: Option<u32>,
+}
+
+/// Two Iceberg REST catalogs in one process. Either takes a table at a `file:` or an `s3:` location that is named when
+/// it is made, and has the keys of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalog {
+    /// Where `/v1/config` is; tables go to a folder of this machine.
+    pub uri: String,
+    /// The same for a catalog of its own whose tables go to the bucket.
+    pub s3_uri: String,
+    /// Of the process, where it runs on this machine.
+    pub pid: Option<u32>,
+}
+
 impl Services {
     /// The broker; without one a line that says so has been printed.
     ///
@@ -74,6 +100,22 @@ impl Services {
     /// Under `CI=true`, where there must be one.
     pub fn registry() -> Option<String> {
         found(named(&variable, "REGISTRY_URL"))
+    }
+
+    /// The store; without one a line that says so has been printed.
+    ///
+    /// # Panics
+    /// Under `CI=true`, where there must be one.
+    pub fn s3() -> Option<S3> {
+        found(S3::read(&variable))
+    }
+
+    /// The Iceberg REST catalog; without one a line that says so has been printed.
+    ///
+    /// # Panics
+    /// Under `CI=true`, where there must be one.
+    pub fn catalog() -> Option<Catalog> {
+        found(Catalog::read(&variable))
     }
 }
 
@@ -107,7 +149,32 @@ impl Kafka {
     }
 }
 
-/// A name that no topic, group or subject has had yet.
+impl S3 {
+    /// Out of variables as `scripts/services env` prints them; else the name of the one that is missing.
+    pub(crate) fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
+        Ok(Self {
+            endpoint: named(get, "S3_ENDPOINT")?,
+            region: named(get, "S3_REGION")?,
+            bucket: named(get, "S3_BUCKET")?,
+            access_key: named(get, "S3_ACCESS_KEY")?,
+            secret_key: named(get, "S3_SECRET_KEY")?,
+            pid: get("S3_PID").and_then(|pid| pid.parse().ok()),
+        })
+    }
+}
+
+impl Catalog {
+    /// Out of variables as `scripts/services env` prints them; else the name of the one that is missing.
+    pub(crate) fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
+        Ok(Self {
+            uri: named(get, "REST_CATALOG_URI")?,
+            s3_uri: named(get, "REST_CATALOG_S3_URI")?,
+            pid: get("REST_CATALOG_PID").and_then(|pid| pid.parse().ok()),
+        })
+    }
+}
+
+/// A name that no topic, group, subject or namespace has had yet.
 pub fn fresh_name(what: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set");
@@ -140,7 +207,7 @@ mod tests {
     use super::*;
 
     fn all(name: &str) -> Option<String> {
-        Some(if name == "KAFKA_PID" { "12".into() } else { format!("<{name}>") })
+        Some(if name.ends_with("_PID") { "12".into() } else { format!("<{name}>") })
     }
 
     #[test]
@@ -151,6 +218,10 @@ mod tests {
         assert_eq!(kafka.mtls.client.cert, PathBuf::from("<KAFKA_CERT>"));
         assert_eq!(kafka.mtls.expired.key, PathBuf::from("<KAFKA_EXPIRED_KEY>"));
         assert_eq!(kafka.pid, Some(12));
+        let store = S3::read(&all).unwrap();
+        assert_eq!((store.secret_key.as_str(), store.pid), ("<S3_SECRET_KEY>", Some(12)));
+        let catalog = Catalog::read(&all).unwrap();
+        assert_eq!((catalog.s3_uri.as_str(), catalog.pid), ("<REST_CATALOG_S3_URI>", Some(12)));
     }
 
     #[test]
@@ -159,6 +230,8 @@ mod tests {
         assert_eq!(Kafka::read(&none), Err("KAFKA_BROKERS".into()));
         let some = |name: &str| all(name).filter(|_| name != "KAFKA_OTHER_KEY" && name != "KAFKA_PID");
         assert_eq!(Kafka::read(&some), Err("KAFKA_OTHER_KEY".into()));
+        assert_eq!(S3::read(&none), Err("S3_ENDPOINT".into()));
+        assert_eq!(Catalog::read(&none), Err("REST_CATALOG_URI".into()));
     }
 
     #[test]
