@@ -9,7 +9,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::{StreamExt, TryStreamExt};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
@@ -76,8 +77,15 @@ impl Held {
 impl LakeTable {
     /// Makes data files readable by path, and keeps them so: those of a store are copied if they are not at hand. Take
     /// it on files of a [`crate::Version`] just loaded.
-    pub async fn hold(&self, files: impl IntoIterator<Item = &Arc<LiveFile>>) -> Result<Held, LakeError> {
-        let files: Vec<(String, u64)> = files.into_iter().map(|file| (file.path.clone(), file.bytes)).collect();
+    pub fn hold<'a>(
+        &self,
+        files: impl IntoIterator<Item = &'a Arc<LiveFile>>,
+    ) -> BoxFuture<'static, Result<Held, LakeError>> {
+        let files = files.into_iter().map(|file| (file.path.clone(), file.bytes)).collect();
+        self.clone().hold_all(files).boxed()
+    }
+
+    async fn hold_all(self, files: Vec<(String, u64)>) -> Result<Held, LakeError> {
         let pin = self.pin(files.iter().map(|(path, _)| path.clone()));
         let (store, cache) = match (&self.0.store, &self.0.lake.cache) {
             (Store::S3(store), Some(cache)) => (store, cache),
@@ -90,9 +98,11 @@ impl LakeTable {
                 return Ok(Held { paths, _pin: pin, _copies: Vec::new() });
             }
         };
-        let fetched = files.iter().map(|(path, bytes)| cache.hold(store, path, *bytes));
-        let fetched = futures::stream::iter(fetched).buffered(AT_ONCE).try_collect();
-        let copies: Vec<Holder> = fetched.await?;
+        let fetched = files.into_iter().map(|(path, bytes)| {
+            let (cache, store) = (cache.clone(), store.clone());
+            async move { cache.hold(&store, &path, Some(bytes)).await }
+        });
+        let copies: Vec<Holder> = futures::stream::iter(fetched).buffered(AT_ONCE).try_collect().await?;
         let paths = copies.iter().map(|holder| cache.path(&holder.name)).collect();
         Ok(Held { paths, _pin: pin, _copies: copies })
     }
@@ -129,15 +139,18 @@ impl Cache {
         Ok(cache)
     }
 
-    /// The copy of a file, if it is here.
-    pub fn at_hand(&self, location: &str) -> Option<File> {
-        let name = name(location);
-        let complete = self.state().copies.get(&name)?.complete.initialized();
-        complete.then(|| File::open(self.path(&name)).ok()).flatten()
+    /// The copy of a file, fetched if need be. An open file can be read to its end whatever becomes of its name.
+    /// Blocking.
+    pub fn open_copy(&self, store: &S3Store, location: &str) -> Result<File, LakeError> {
+        let (cache, here, from) = (self.clone(), store.clone(), location.to_owned());
+        let holder = store.wait(async move { cache.hold(&here, &from, None).await })?;
+        let path = self.path(&holder.name);
+        File::open(&path).map_err(|source| LakeError::Io { doing: "read", path: path.display().to_string(), source })
     }
 
-    /// A copy of `location`, fetched if need be. Several who ask at once wait for one and the same.
-    async fn hold(&self, store: &S3Store, location: &str, bytes: u64) -> Result<Holder, LakeError> {
+    /// A copy of `location`, fetched if need be; `bytes` is its size where the caller knows it. Several who ask at once
+    /// wait for one and the same.
+    async fn hold(&self, store: &S3Store, location: &str, bytes: Option<u64>) -> Result<Holder, LakeError> {
         let name = name(location);
         let holder = Holder { cache: self.clone(), name: name.clone() };
         let complete = {
@@ -148,7 +161,8 @@ impl Cache {
             copy.holders += 1;
             copy.last_use = uses;
             // A copy that somebody has tampered with, or that a full disk has cut, is none.
-            let stands = |size: &u64| *size == bytes && fs::metadata(self.path(&name)).is_ok_and(|m| m.len() == bytes);
+            let on_disk = || fs::metadata(self.path(&name)).map_or(None, |meta| Some(meta.len()));
+            let stands = |size: &u64| bytes.is_none_or(|bytes| bytes == *size) && on_disk() == Some(*size);
             if copy.complete.get().is_some_and(|size| !stands(size)) {
                 copy.complete = Arc::default();
             }
@@ -156,31 +170,30 @@ impl Cache {
         };
         let fetched = complete.get_or_try_init(|| async {
             metrics::counter!("contrail_lake_cache_misses_total").increment(1);
-            self.fetch(store, location, &name, bytes).await?;
-            Ok::<u64, LakeError>(bytes)
+            self.fetch(store, location, &name, bytes).await
         });
         fetched.await?;
         self.evict();
         Ok(holder)
     }
 
-    async fn fetch(&self, store: &S3Store, location: &str, name: &str, bytes: u64) -> Result<(), LakeError> {
+    async fn fetch(&self, store: &S3Store, location: &str, name: &str, bytes: Option<u64>) -> Result<u64, LakeError> {
         let (part, whole) = (self.path(&format!("{name}.{}.part", uuid::Uuid::new_v4())), self.path(name));
         let written = async {
             let failed = |source| LakeError::Io { doing: "write", path: part.display().to_string(), source };
             let mut file = File::create_new(&part).map_err(failed)?;
             let mut size = 0;
-            store
-                .copy_to(location, async |piece| {
-                    size += piece.len() as u64;
-                    write_off_thread(&mut file, piece).await
-                })
-                .await?;
-            if size != bytes {
+            let mut pieces = store.pieces(location).await?;
+            while let Some(piece) = pieces.try_next().await? {
+                size += piece.len() as u64;
+                write_off_thread(&mut file, piece).await.map_err(failed)?;
+            }
+            if let Some(bytes) = bytes.filter(|bytes| *bytes != size) {
                 let reason = format!("it has {size} bytes where the table names {bytes}");
                 return Err(StoreError::new("read", location, Trouble::Outage, reason).into());
             }
-            fs::rename(&part, &whole).map_err(failed)
+            fs::rename(&part, &whole).map_err(failed)?;
+            Ok(size)
         };
         let outcome = written.await;
         if outcome.is_err() {

@@ -54,10 +54,7 @@ fn proposal(base: &Loaded, value: &str) -> Proposal {
         .build();
     let requirements = vec![
         TableRequirement::UuidMatch { uuid: metadata.uuid() },
-        TableRequirement::RefSnapshotIdMatch {
-            r#ref: MAIN_BRANCH.into(),
-            snapshot_id: metadata.current_snapshot_id(),
-        },
+        TableRequirement::RefSnapshotIdMatch { r#ref: MAIN_BRANCH.into(), snapshot_id: metadata.current_snapshot_id() },
     ];
     let built = TableMetadata::clone(&base.metadata)
         .into_builder(Some(base.location.clone()))

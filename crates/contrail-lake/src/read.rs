@@ -71,11 +71,8 @@ impl LakeTable {
                 let source = |source| LakeError::Io { doing: "read", path: path.to_owned(), source };
                 read_parquet(path, File::open(local_path(path)).map_err(source)?, schema, batches)
             }
-            // A file that was read for a query is at hand; one that is rewritten need not displace others.
-            (store, cache) => match cache.as_ref().and_then(|cache| cache.at_hand(path)) {
-                Some(copy) => read_parquet(path, copy, schema, batches),
-                None => read_parquet(path, store.read(path)?, schema, batches),
-            },
+            (Store::S3(store), Some(cache)) => read_parquet(path, cache.open_copy(store, path)?, schema, batches),
+            (store, None) => read_parquet(path, store.read(path)?, schema, batches),
         }
     }
 }

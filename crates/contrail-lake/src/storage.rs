@@ -164,6 +164,23 @@ impl Store {
     }
 }
 
+/// Writes a file under `folder`, reads it back and removes it: that the store is there and lets us in.
+pub async fn probe(folder: &str, options: &S3Options) -> Result<(), LakeError> {
+    let store = Store::of(folder, options, &s3::Properties::new())?;
+    let location = format!("{}/contrail-doctor-{}", folder.trim_end_matches('/'), uuid::Uuid::now_v7());
+    let (there, to) = (store.clone(), location.clone());
+    let written = tokio::task::spawn_blocking(move || {
+        there.write_new(&to, b"contrail".to_vec())?;
+        there.read(&to)
+    });
+    let read = written.await.unwrap_or_else(|panic| Err(io_error("write", folder, io::Error::other(panic))))?;
+    store.remove_all(vec![location.clone()], || Ok(())).await?;
+    match &read[..] == b"contrail" {
+        true => Ok(()),
+        false => Err(StoreError::new("read", &location, Trouble::Outage, "it is not what was written").into()),
+    }
+}
+
 fn walk(root: PathBuf) -> Result<BTreeSet<String>, LakeError> {
     let (mut files, mut folders) = (BTreeSet::new(), vec![root]);
     while let Some(folder) = folders.pop() {

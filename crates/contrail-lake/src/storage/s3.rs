@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use contrail_kit::{Backoff, Secret};
 use contrail_types::Micros;
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use iceberg::io::FileIO;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential};
@@ -132,17 +133,17 @@ impl S3Store {
     }
 
     /// Waits for `work` on a thread that may block.
-    pub fn wait<T: Send + 'static>(
+    pub fn wait<T: Send + 'static, E: From<StoreError> + Send + 'static>(
         &self,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        work: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E> {
         let (tell, told) = std::sync::mpsc::sync_channel(1);
         self.0.runtime.spawn(async move {
             // Nobody waits any more: then nobody wants to know.
             let _ = tell.send(work.await);
         });
         told.recv().unwrap_or_else(|_| {
-            Err(StoreError::new("use", "the store", Trouble::Outage, "the process is about to stop"))
+            Err(StoreError::new("use", "the store", Trouble::Outage, "the process is about to stop").into())
         })
     }
 
@@ -214,20 +215,12 @@ impl S3Store {
         store.get_range(&path, range).await.map_err(|error| told("read", location, &error))
     }
 
-    /// Hands a file over in pieces, in order.
-    pub async fn copy_to(
-        &self,
-        location: &str,
-        mut take: impl AsyncFnMut(Bytes) -> std::io::Result<()>,
-    ) -> Result<(), StoreError> {
+    /// A file in pieces, in order.
+    pub async fn pieces(&self, location: &str) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
         let (store, path) = self.place("read", location)?;
-        let failed = |error: object_store::Error| told("read", location, &error);
-        let mut pieces = store.get(&path).await.map_err(failed)?.into_stream();
-        while let Some(piece) = pieces.try_next().await.map_err(failed)? {
-            let taken = take(piece).await;
-            taken.map_err(|error| StoreError::new("keep a copy of", location, Trouble::Outage, error.to_string()))?;
-        }
-        Ok(())
+        let found = store.get(&path).await.map_err(|error| told("read", location, &error))?;
+        let location = location.to_owned();
+        Ok(found.into_stream().map_err(move |error| told("read", &location, &error)).boxed())
     }
 
     /// Size and time of a file; none if it is not there.

@@ -25,7 +25,8 @@ pub async fn answer(node: &LineNode, request: CatalogRequest) -> Result<api::Cat
             api::Catalog::Tables(all)
         }
         CatalogRequest::Evolve { table, dry_run } if table == STATES_RAW => {
-            api::Catalog::Evolved(evolve::answer(&node.line, dry_run).await.map_err(problem)?)
+            let raw = node.line.house.raw().map_err(|e| Problem::unavailable(e.to_string()))?;
+            api::Catalog::Evolved(evolve::answer(&node.line, raw, dry_run).await.map_err(problem)?)
         }
         CatalogRequest::Evolve { table, .. } => {
             let detail = format!("{table} gains no columns of the stream: only {STATES_RAW} does");

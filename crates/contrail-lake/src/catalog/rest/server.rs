@@ -240,7 +240,9 @@ impl Server {
     fn unavailable(&self, error: reqwest::Error) -> RestError {
         let tls = |text: &str| text.contains("certificate") || text.contains("TLS") || text.contains("tls");
         let reason = match reason(error) {
-            text if tls(&text) => format!("{text}; if its certificate is signed by an authority of your own, set lake.ca"),
+            text if tls(&text) => {
+                format!("{text}; if its certificate is signed by an authority of your own, set lake.ca")
+            }
             text => text,
         };
         RestError::Unavailable { target: self.base.clone(), reason }
@@ -282,7 +284,7 @@ impl Server {
                 RestError::Denied { target, status, reason }
             }
             Answer::Refused { status: 404, reason, .. } => RestError::Nowhere { target, reason },
-            Answer::Refused { status: ..400, reason, .. } => RestError::Foreign { target, reason },
+            Answer::Refused { status, reason, .. } if status < 400 => RestError::Foreign { target, reason },
             Answer::Refused { status, reason, .. } if status >= 500 => RestError::Broken { target, status, reason },
             Answer::Refused { status, reason, .. } => RestError::Refused { target, status, reason },
             Answer::Done { .. } | Answer::Unchanged => self.foreign("it answers something else"),
