@@ -20,9 +20,10 @@ use contrail_kit::class::Who;
 use contrail_kit::crash::Crashed;
 use contrail_kit::{Class, Classified, Clock};
 use contrail_lake::{CommitFailed, FenceFailure, Lake, LakeError, LakeTable, LiveFile, Version};
-use contrail_model::{Engine, EngineError, Kind, Project};
+use contrail_model::{Engine, EngineError, Input, Kind, Project};
 use contrail_types::time::{HOUR, hour_of, rfc3339};
 use contrail_types::{Micros, Transform, state};
+use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -358,8 +359,13 @@ fn hours_after(table: &Version, sequence: i64) -> BTreeSet<Micros> {
     table.files_after(sequence).filter_map(|f| f.partition).map(|hour| Micros::from(hour) * HOUR).collect()
 }
 
-fn paths<'a>(files: impl Iterator<Item = &'a Arc<LiveFile>>) -> Vec<PathBuf> {
-    files.map(|file| PathBuf::from(&file.path)).collect()
+/// Data files as an input of DuckDB: on this machine, whole, and there as long as the input is.
+pub fn input<'a>(
+    table: &LakeTable,
+    files: impl IntoIterator<Item = &'a Arc<LiveFile>>,
+) -> BoxFuture<'static, Result<Input, LakeError>> {
+    let held = table.hold(files);
+    Box::pin(async move { held.await.map(|held| Input::kept_files(held.paths().to_vec(), held)) })
 }
 
 /// Work for DuckDB, Parquet and disks, off the async threads.

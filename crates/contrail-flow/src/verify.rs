@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray};
@@ -18,8 +17,8 @@ use contrail_types::time::{DAY, HOUR, MINUTE, rfc3339};
 use contrail_types::{Micros, Transform};
 use serde::Serialize;
 
-use crate::build::BuildError;
 use crate::build::append::{may_hold, touched};
+use crate::build::{BuildError, input};
 use crate::letters;
 use crate::rules::deriving::{self, Progress};
 use crate::rules::landing;
@@ -43,15 +42,12 @@ impl Finding {
 pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Result<Vec<Finding>, BuildError> {
     let dead_version = dead.load().await?;
     let version = raw.load().await?;
-    let pins = (raw.pin(every(&version)), dead.pin(every(&dead_version)));
-    let input = |version: &Version| Input::files(every(version).into_iter().map(PathBuf::from).collect());
+    let (rows, letters) = (input(raw, every(&version)).await?, input(dead, every(&dead_version)).await?);
     let landed = ("landed".to_owned(), Input::batch(landed(&version)?));
     let replayed = ("replayed".to_owned(), Input::batch(replayed(&version)?));
-    let inputs =
-        [(raw.name().to_owned(), input(&version)), (dead.name().to_owned(), input(&dead_version)), landed, replayed];
+    let inputs = [(raw.name().to_owned(), rows), (dead.name().to_owned(), letters), landed, replayed];
     let engine = engine.clone();
     let counted = tokio::task::spawn_blocking(move || {
-        let _pins = pins;
         // Dead letters are committed first: those beyond what has landed wait for the rows beside them.
         let sql = "SELECT log_stream, log_partition, count(*)::BIGINT, count(DISTINCT log_offset)::BIGINT,
                           min(log_offset), max(log_offset)
@@ -237,8 +233,8 @@ impl Source<'_> {
         !deriving::before_horizon(span, lag, horizon) && (unit.kind == Kind::Append || !newer)
     }
 
-    fn files(&self, unit: &Unit, span: Micros) -> Vec<String> {
-        self.built_files().filter(|file| Self::holds(unit, file, span)).map(|f| f.path.clone()).collect()
+    fn files(&self, unit: &Unit, span: Micros) -> impl Iterator<Item = &Arc<LiveFile>> {
+        self.built_files().filter(move |file| Self::holds(unit, file, span))
     }
 }
 
@@ -253,16 +249,15 @@ async fn compare(
     span: Micros,
 ) -> Result<(i64, i64), BuildError> {
     let stands: Vec<String> = own.files_in(unit.by.value(span)).map(|f| f.path.clone()).collect();
-    let mut pins = vec![table.pin(stands.clone())];
+    let pin = table.pin(stands.clone());
     let mut inputs = Vec::new();
     for source in sources {
-        let files = source.files(unit, span);
-        pins.push(source.table.pin(files.clone()));
-        inputs.push((source.table.name().to_owned(), Input::files(files.into_iter().map(PathBuf::from).collect())));
+        let rows = input(source.table, source.files(unit, span)).await?;
+        inputs.push((source.table.name().to_owned(), rows));
     }
     let (engine, model, table, length) = (engine.clone(), model.clone(), table.clone(), unit.length);
     tokio::task::spawn_blocking(move || {
-        let _pins = pins;
+        let _pin = pin;
         let inputs: Vec<(&str, Input)> = inputs.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();
         let defined = only(&engine.run(&model, &inputs)?, &model, span..span + length)?;
         let stands = table.read(stands, None)?;
@@ -285,8 +280,8 @@ fn only(rows: &RecordBatch, model: &Model, span: Range<Micros>) -> Result<Record
     Ok(filter_record_batch(rows, &mask)?)
 }
 
-fn every(version: &Version) -> Vec<String> {
-    version.live_files().filter(|f| f.records > 0).map(|f| f.path.clone()).collect()
+fn every(version: &Version) -> impl Iterator<Item = &Arc<LiveFile>> {
+    version.live_files().filter(|f| f.records > 0)
 }
 
 /// The models that have a table, which [`derived`] can prove.

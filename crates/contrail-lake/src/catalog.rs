@@ -1,7 +1,9 @@
 //! The seam to a catalog: where a table's current metadata is named, and the one compare-and-set that moves it on.
 
+pub mod rest;
 pub(crate) mod sqlite;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use contrail_kit::{Class, Classified};
 use iceberg::spec::{TableMetadata, TableMetadataRef};
 use iceberg::{TableCreation, TableIdent, TableRequirement, TableUpdate};
 
+pub use rest::{RestCatalog, RestError, RestOptions};
 pub use sqlite::SqliteCatalog;
 
 /// A table's metadata as the catalog gave it: immutable, and named by the location of its file.
@@ -19,6 +22,8 @@ pub struct Loaded {
     pub metadata: TableMetadataRef,
     /// Location of the metadata file; two equal locations are the same version of the table.
     pub location: String,
+    /// What the catalog says of the store that holds the table's files, keys among it. Never printed.
+    pub(crate) store: Served,
 }
 
 /// One change of a table in both forms that catalogs take: as updates with requirements (REST), and as the metadata
@@ -35,7 +40,8 @@ pub struct Proposal {
 /// A catalog of Iceberg tables.
 ///
 /// - **Atomic**: `commit` either makes the proposal the table's current metadata, or changes nothing. It succeeds only
-///   if the table still is at `base`; of any number of racing commits with the same base exactly one succeeds.
+///   if the proposal's requirements hold; a proposal with a snapshot requires the one that it stands on, so that of any
+///   number of them with the same base exactly one succeeds. (The embedded catalog asks for more: the very same base.)
 /// - **Ordered**: once a commit has returned, every `load` that starts later, by anyone, sees it or a later one.
 /// - **Durable**: what `create` and `commit` have acknowledged survives a crash of process and machine.
 /// - **Outcomes**: [`CommitError::Conflict`] and [`CommitError::Failed`] say that the proposal has not landed now.
@@ -85,6 +91,8 @@ pub enum CatalogError {
     #[error("{doing}: {source}")]
     Metadata { doing: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error(transparent)]
+    Rest(#[from] RestError),
+    #[error(transparent)]
     Crashed(#[from] Crashed),
 }
 
@@ -92,6 +100,7 @@ impl Classified for CatalogError {
     fn class(&self) -> Class {
         match self {
             Self::Corrupt { .. } | Self::NoSuchTable(_) | Self::TableExists(_) => Class::USER,
+            Self::Rest(error) => error.class(),
             Self::Sqlite { .. } => Class::EXTERNAL,
             Self::Metadata { .. } => Class::EXTERNAL,
             Self::Crashed(_) => Class::INTERNAL,
@@ -113,8 +122,18 @@ pub enum CommitError {
     Failed(#[from] CatalogError),
 }
 
+/// Properties of a store under Iceberg's own keys.
+#[derive(Clone, Default)]
+pub(crate) struct Served(pub Arc<BTreeMap<String, String>>);
+
+impl Debug for Served {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 impl Loaded {
     pub(crate) fn new(metadata: TableMetadata, location: String) -> Self {
-        Self { metadata: Arc::new(metadata), location }
+        Self { metadata: Arc::new(metadata), location, store: Served::default() }
     }
 }

@@ -14,7 +14,6 @@ use uuid::Uuid;
 use crate::catalog::{CatalogError, CommitError, Loaded};
 use crate::change::{Change, Remove};
 use crate::error::LakeError;
-use crate::storage::{local_path, remove};
 use crate::table::LakeTable;
 use crate::upkeep::queue::Retired;
 use crate::version::{Version, View};
@@ -206,7 +205,7 @@ impl Commit<'_> {
             Err(error) => {
                 // Nothing of this attempt was sent.
                 if !error.is_crash() {
-                    tidy(std::mem::take(&mut attempt.written)).await;
+                    self.table.0.store.tidy(std::mem::take(&mut attempt.written)).await;
                 }
                 return Err(error);
             }
@@ -223,7 +222,7 @@ impl Commit<'_> {
         };
         let crashed = outcome.as_ref().is_err_and(CommitFailed::is_crash);
         if !crashed && catalog.is_final() {
-            tidy(attempt.written).await;
+            self.table.0.store.tidy(attempt.written).await;
         }
         outcome
     }
@@ -304,16 +303,4 @@ impl LakeTable {
             tracing::warn!(table = self.name(), error, "files of expired snapshots are left to the orphan sweep");
         }
     }
-}
-
-/// Removes manifests and lists of an attempt that has not landed.
-async fn tidy(paths: Vec<String>) {
-    let removed = tokio::task::spawn_blocking(move || {
-        for path in paths {
-            if let Err(error) = remove(&local_path(&path)) {
-                tracing::warn!(file = path, %error, "a file of an overtaken commit stays until the sweep");
-            }
-        }
-    });
-    let _ = removed.await;
 }

@@ -1,19 +1,19 @@
 //! The contract of [`TableCatalog`] as a suite that every implementation passes. For tests; panics where one does not.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use contrail_types::{Column, TableDef};
 use futures::future::join_all;
-use iceberg::spec::TableMetadata;
-use iceberg::{NamespaceIdent, TableIdent};
+use iceberg::spec::{MAIN_BRANCH, Operation, Snapshot, Summary, TableMetadata};
+use iceberg::{NamespaceIdent, TableIdent, TableRequirement};
+use uuid::Uuid;
 
 use crate::catalog::{CatalogError, CommitError, Loaded, Proposal, TableCatalog};
 use crate::schema::creation;
 
-/// Runs the suite on two handles of one empty catalog; tables are made under `folder`.
-pub async fn catalog(one: Arc<dyn TableCatalog>, other: Arc<dyn TableCatalog>, folder: &Path) {
-    let table = TableIdent::new(NamespaceIdent::new("conformance".into()), "first".into());
+/// Runs the suite on two handles of one catalog that has no such `namespace`; tables are made under `folder`.
+pub async fn catalog(one: Arc<dyn TableCatalog>, other: Arc<dyn TableCatalog>, namespace: &str, folder: &str) {
+    let table = TableIdent::new(NamespaceIdent::new(namespace.into()), "first".into());
     tables_come_and_are_found(&one, &other, &table, folder).await;
     a_commit_is_seen_and_a_stale_base_is_refused(&one, &other, &table).await;
     of_racing_commits_one_lands(&one, &other, &table).await;
@@ -33,21 +33,37 @@ fn def() -> TableDef {
     }
 }
 
-async fn create(catalog: &Arc<dyn TableCatalog>, table: &TableIdent, folder: &Path) -> Result<Loaded, CatalogError> {
-    let location = folder.join("conformance").join(table.name()).display().to_string();
-    catalog.create(table, creation(&def(), location).expect("the definition is sound")).await
+async fn create(catalog: &Arc<dyn TableCatalog>, table: &TableIdent, folder: &str) -> Result<Loaded, CatalogError> {
+    let location = format!("{folder}/{}", table.name());
+    catalog.create(table, creation(&def(), Some(location)).expect("the definition is sound")).await
 }
 
-/// A change of one property.
+/// A change of one property, by an empty snapshot.
 fn proposal(base: &Loaded, value: &str) -> Proposal {
     let properties = [("contrail.test".to_owned(), value.to_owned())].into();
+    let (metadata, id) = (&base.metadata, (Uuid::new_v4().as_u128() >> 65) as i64);
+    let snapshot = Snapshot::builder()
+        .with_snapshot_id(id)
+        .with_parent_snapshot_id(metadata.current_snapshot_id())
+        .with_sequence_number(metadata.next_sequence_number())
+        .with_timestamp_ms(metadata.last_updated_ms() + 1)
+        // Catalogs do not look into it.
+        .with_manifest_list(format!("{}/metadata/snap-{id}.avro", metadata.location()))
+        .with_summary(Summary { operation: Operation::Append, additional_properties: Default::default() })
+        .with_schema_id(metadata.current_schema_id())
+        .build();
+    let requirements = vec![
+        TableRequirement::UuidMatch { uuid: metadata.uuid() },
+        TableRequirement::RefSnapshotIdMatch { r#ref: MAIN_BRANCH.into(), snapshot_id: metadata.current_snapshot_id() },
+    ];
     let built = TableMetadata::clone(&base.metadata)
         .into_builder(Some(base.location.clone()))
         .set_properties(properties)
+        .and_then(|builder| builder.set_branch_snapshot(snapshot, MAIN_BRANCH))
         .and_then(|builder| builder.build())
         .expect("a property can be set");
     Proposal {
-        requirements: Vec::new(),
+        requirements,
         updates: built.changes,
         metadata: built.metadata,
         dropped: built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect(),
@@ -62,7 +78,7 @@ async fn tables_come_and_are_found(
     one: &Arc<dyn TableCatalog>,
     other: &Arc<dyn TableCatalog>,
     table: &TableIdent,
-    folder: &Path,
+    folder: &str,
 ) {
     let namespace = &table.namespace().to_url_string();
     assert_eq!(one.tables(namespace).await.unwrap(), Vec::<String>::new());
@@ -126,7 +142,7 @@ async fn old_metadata_goes(one: &Arc<dyn TableCatalog>, table: &TableIdent) {
     assert!(base.metadata.metadata_log().iter().all(|entry| entry.metadata_file != first));
 }
 
-async fn tables_go(one: &Arc<dyn TableCatalog>, other: &Arc<dyn TableCatalog>, table: &TableIdent, folder: &Path) {
+async fn tables_go(one: &Arc<dyn TableCatalog>, other: &Arc<dyn TableCatalog>, table: &TableIdent, folder: &str) {
     let base = one.load(table, None).await.unwrap();
     one.drop_table(table).await.unwrap();
     assert!(matches!(other.load(table, Some(&base)).await, Err(CatalogError::NoSuchTable(_))));

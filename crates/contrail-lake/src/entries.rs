@@ -63,7 +63,7 @@ impl Entries {
             return Ok(manifest.clone());
         }
         let doing = || format!("read manifest {}", file.manifest_path);
-        let decoded = file.load_manifest(&table.lake.files).await.doing(doing)?;
+        let decoded = file.load_manifest(&table.store.files()).await.doing(doing)?;
         let columns = table.shape().columns.clone();
         let live = decoded
             .into_parts()
@@ -104,7 +104,7 @@ pub(crate) async fn read_list(
     location: &str,
 ) -> Result<Vec<ManifestFile>, LakeError> {
     let doing = || format!("read manifest list {location}");
-    let bytes = async { table.lake.files.new_input(location)?.read().await }.await.doing(doing)?;
+    let bytes = async { table.store.files().new_input(location)?.read().await }.await.doing(doing)?;
     let list = ManifestList::parse_with_version(&bytes, metadata.format_version()).doing(doing)?;
     Ok(list.consume_entries().into_iter().collect())
 }

@@ -6,6 +6,7 @@ use contrail_kit::crash::Crashed;
 use contrail_kit::{Class, Classified};
 
 use crate::catalog::CatalogError;
+use crate::storage::StoreError;
 
 /// Any failure of this crate but a commit's own ([`crate::CommitFailed`]).
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,8 @@ pub enum LakeError {
     )]
     ForeignDeletes { table: String },
     #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
     Crashed(#[from] Crashed),
 }
 
@@ -45,6 +48,7 @@ impl Classified for LakeError {
     fn class(&self) -> Class {
         match self {
             Self::Catalog(error) => error.class(),
+            Self::Store(error) => error.class(),
             Self::Iceberg { source, .. } if source.retryable() => Class::EXTERNAL,
             Self::Iceberg { .. } | Self::Io { .. } | Self::Queue { .. } => Class::EXTERNAL,
             Self::Parquet { .. } => Class::EXTERNAL_FINAL,
@@ -65,10 +69,14 @@ impl<T> Doing<T> for iceberg::Result<T> {
     }
 }
 
-/// A crash that came up through the format library's error type is still a crash.
+/// A crash that came up through the format library's error type is still a crash, and a store's error the store's.
 pub(crate) fn from_iceberg(doing: String, source: iceberg::Error) -> LakeError {
-    match std::error::Error::source(&source).and_then(|s| s.downcast_ref::<Crashed>()) {
-        Some(crashed) => LakeError::Crashed(*crashed),
+    let cause = std::error::Error::source(&source);
+    if let Some(crashed) = cause.and_then(|cause| cause.downcast_ref::<Crashed>()) {
+        return LakeError::Crashed(*crashed);
+    }
+    match cause.and_then(|cause| cause.downcast_ref::<StoreError>()) {
+        Some(error) => LakeError::Store(error.clone()),
         None => LakeError::Iceberg { doing, source: Box::new(source) },
     }
 }

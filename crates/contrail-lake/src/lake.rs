@@ -1,4 +1,4 @@
-//! The lake: a namespace of tables under one warehouse folder.
+//! The lake: a namespace of tables, and where their files are.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -6,18 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use contrail_kit::Clock;
 use contrail_types::TableDef;
-use iceberg::io::FileIO;
 use iceberg::{NamespaceIdent, TableIdent};
 
+use crate::cache::{Cache, CacheOptions};
 use crate::catalog::{CatalogError, Loaded, TableCatalog};
 use crate::error::LakeError;
 use crate::schema;
 use crate::shape::{Grows, TableShape};
-use crate::storage::local_files;
+use crate::storage::S3Options;
 use crate::table::{Inner, LakeTable};
 use crate::upkeep::queue::Queue;
+use crate::version::Version;
 
-/// Where a lake lives.
+/// Where a lake on this machine lives.
 #[derive(Clone, Debug)]
 pub struct LakeOptions {
     /// The namespace of all tables, such as `aviation`.
@@ -28,16 +29,34 @@ pub struct LakeOptions {
     pub queue: PathBuf,
 }
 
+/// Where a lake elsewhere lives.
+#[derive(Clone, Debug)]
+pub struct RemoteOptions {
+    /// The namespace of all tables, such as `aviation`.
+    pub namespace: String,
+    /// Location under which new tables lie as `<warehouse>/<namespace>/<table>`; left out, the catalog chooses.
+    pub warehouse: Option<String>,
+    /// SQLite file that holds the queue of files to delete.
+    pub queue: PathBuf,
+    pub s3: S3Options,
+    /// Where copies of the store's files are kept for reading.
+    pub cache: CacheOptions,
+}
+
 /// A namespace of tables. Cheap to clone; all clones share caches and pins.
 #[derive(Clone)]
 pub struct Lake(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub catalog: Arc<dyn TableCatalog>,
-    pub files: FileIO,
-    pub options: LakeOptions,
+    pub namespace: String,
+    /// Folder or URI under which new tables lie; none where the catalog chooses.
+    pub warehouse: Option<String>,
+    pub s3: S3Options,
     pub clock: Clock,
     pub queue: Queue,
+    /// Copies of remote files.
+    pub cache: Option<Cache>,
     /// Tables that are open: whoever asks for one by the same definition shares its caches, pins and turn.
     open: Mutex<HashMap<String, Weak<Inner>>>,
 }
@@ -50,14 +69,36 @@ impl Lake {
             path: options.warehouse.display().to_string(),
             source,
         })?;
-        let options = LakeOptions { warehouse, ..options };
-        let queue = Queue::open(&options.queue)?;
-        Ok(Self(Arc::new(Shared { catalog, files: local_files(), options, clock, queue, open: Mutex::default() })))
+        let (namespace, queue) = (options.namespace, Queue::open(&options.queue)?);
+        let warehouse = Some(warehouse.display().to_string());
+        let s3 = S3Options::default();
+        Ok(Self(Arc::new(Shared {
+            catalog,
+            namespace,
+            warehouse,
+            s3,
+            clock,
+            queue,
+            cache: None,
+            open: Mutex::default(),
+        })))
+    }
+
+    /// Opens a lake whose tables may lie in an object store; asks neither catalog nor store yet. Blocking, a few
+    /// milliseconds; must be called where a runtime is.
+    pub fn open_remote(
+        catalog: Arc<dyn TableCatalog>,
+        options: RemoteOptions,
+        clock: Clock,
+    ) -> Result<Self, LakeError> {
+        let RemoteOptions { namespace, warehouse, queue, s3, cache } = options;
+        let (queue, cache) = (Queue::open(&queue)?, Some(Cache::open(cache)?));
+        Ok(Self(Arc::new(Shared { catalog, namespace, warehouse, s3, clock, queue, cache, open: Mutex::default() })))
     }
 
     /// Names of the tables, sorted.
     pub async fn tables(&self) -> Result<Vec<String>, LakeError> {
-        Ok(self.0.catalog.tables(&self.0.options.namespace).await?)
+        Ok(self.0.catalog.tables(&self.0.namespace).await?)
     }
 
     /// The table of this definition: made if it is not there, else checked column by column.
@@ -76,7 +117,8 @@ impl Lake {
 
     /// Like [`Lake::ensure`], but a table that is not there stays so: `None`.
     pub async fn find(&self, def: &TableDef) -> Result<Option<LakeTable>, LakeError> {
-        match self.0.catalog.load(&self.ident(&def.name), None).await {
+        let known = self.known(&def.name);
+        match self.0.catalog.load(&self.ident(&def.name), known.as_ref().map(Version::loaded)).await {
             Err(CatalogError::NoSuchTable(_)) => Ok(None),
             Err(error) => Err(error.into()),
             Ok(loaded) => self.shared(def, Grows::Never, &loaded).map(Some),
@@ -86,10 +128,11 @@ impl Lake {
     async fn open_table(&self, def: &TableDef, grows: Grows) -> Result<LakeTable, LakeError> {
         let ident = self.ident(&def.name);
         let catalog = &self.0.catalog;
-        let loaded = match catalog.load(&ident, None).await {
+        let known = self.known(&def.name);
+        let loaded = match catalog.load(&ident, known.as_ref().map(Version::loaded)).await {
             Err(CatalogError::NoSuchTable(_)) => {
-                let folder = self.0.options.warehouse.join(&self.0.options.namespace).join(&def.name);
-                let creation = schema::creation(def, folder.display().to_string())?;
+                let under = |root: &String| format!("{}/{}/{}", root.trim_end_matches('/'), self.0.namespace, def.name);
+                let creation = schema::creation(def, self.0.warehouse.as_ref().map(under))?;
                 match catalog.create(&ident, creation).await {
                     // Somebody else was faster; what they made is checked like any other.
                     Err(CatalogError::TableExists(_)) => catalog.load(&ident, None).await?,
@@ -115,7 +158,13 @@ impl Lake {
         Ok(table)
     }
 
+    /// The newest version that a handle of this process has seen: a table that has not changed is not read again.
+    fn known(&self, table: &str) -> Option<Version> {
+        let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        LakeTable(open.get(table)?.upgrade()?).last_known()
+    }
+
     fn ident(&self, table: &str) -> TableIdent {
-        TableIdent::new(NamespaceIdent::new(self.0.options.namespace.clone()), table.to_owned())
+        TableIdent::new(NamespaceIdent::new(self.0.namespace.clone()), table.to_owned())
     }
 }

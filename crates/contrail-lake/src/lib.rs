@@ -3,7 +3,7 @@
 //! The crate knows Iceberg and Parquet writing, and nothing of aviation: what the properties mean that a commit sets is
 //! the caller's business. Its contract in four lines:
 //!
-//! - [`LakeTable::encode`] puts rows on disk, synced, named by nobody; [`LakeTable::commit`] lands files, removals and
+//! - [`LakeTable::encode`] puts rows into files, durable, named by nobody; [`LakeTable::commit`] lands files, removals and
 //!   properties in one compare-and-set, or nothing at all.
 //! - The fence given to a commit sees the freshly loaded table at every attempt; nothing is ever applied again blindly.
 //! - A [`Version`] never changes; its files stay readable for half an hour after a later commit has let go of them, and
@@ -11,8 +11,10 @@
 //! - Upkeep never fails a commit.
 //!
 //! Reading order: [`catalog`] (the seam), [`lake`], [`table`], [`shape`], [`version`], [`change`], [`commit`], then [`write`],
-//! [`read`], [`upkeep`]. `storage` and `schema` are the two borders, `entries` the cache.
+//! [`read`], [`upkeep`]. `storage` and `schema` are the two borders, `entries` keeps manifests in memory, [`cache`] copies
+//! of a store's files on disk.
 
+pub mod cache;
 pub mod catalog;
 pub mod change;
 pub mod commit;
@@ -30,12 +32,16 @@ pub mod upkeep;
 pub mod version;
 pub mod write;
 
-pub use catalog::{CatalogError, CommitError, Loaded, Proposal, SqliteCatalog, TableCatalog};
+pub use cache::{CacheOptions, Held};
+pub use catalog::{
+    CatalogError, CommitError, Loaded, Proposal, RestCatalog, RestError, RestOptions, SqliteCatalog, TableCatalog,
+};
 pub use change::Change;
 pub use commit::{CommitFailed, Committed, FenceFailure, SWEPT};
 pub use error::LakeError;
-pub use lake::{Lake, LakeOptions};
+pub use lake::{Lake, LakeOptions, RemoteOptions};
 pub use shape::TableShape;
+pub use storage::{S3Options, StoreError};
 pub use table::LakeTable;
 pub use upkeep::{Compacted, Compaction, Fsck, GRACE, Pin, Upkeep};
 pub use version::{LiveFile, SnapshotInfo, Version};

@@ -12,10 +12,11 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use contrail_types::table::FIELD_ID;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::reader::ChunkReader;
 
 use crate::error::LakeError;
 use crate::shape::TableShape;
-use crate::storage::local_path;
+use crate::storage::{Store, local_path};
 use crate::table::LakeTable;
 
 /// Rows of a batch when a file is read whole.
@@ -42,7 +43,7 @@ impl LakeTable {
         let schema = self.projected(shape, columns)?;
         let mut batches = Vec::new();
         for path in paths {
-            for batch in FileRows::open(path.as_ref(), &schema, WHOLE)? {
+            for batch in self.rows_of(path.as_ref(), &schema, WHOLE)? {
                 batches.push(batch?);
             }
         }
@@ -69,6 +70,20 @@ fn id(field: &Field) -> Option<&str> {
     field.metadata().get(FIELD_ID).map(String::as_str)
 }
 
+impl LakeTable {
+    /// The rows of one file in batches of at most so many; a remote file comes through the cache. Blocking.
+    pub(crate) fn rows_of(&self, path: &str, schema: &SchemaRef, batch_size: usize) -> Result<FileRows, LakeError> {
+        match (&self.0.store, &self.0.lake.cache) {
+            (Store::Local, _) => {
+                let source = |source| LakeError::Io { doing: "read", path: path.to_owned(), source };
+                FileRows::new(path, File::open(local_path(path)).map_err(source)?, schema, batch_size)
+            }
+            (Store::S3(store), Some(cache)) => FileRows::new(path, cache.open_copy(store, path)?, schema, batch_size),
+            (store, None) => FileRows::new(path, store.read(path)?, schema, batch_size),
+        }
+    }
+}
+
 /// The rows of one file, batch by batch, under the table's columns.
 pub(crate) struct FileRows {
     path: String,
@@ -79,12 +94,12 @@ pub(crate) struct FileRows {
 }
 
 impl FileRows {
-    pub fn open(path: &str, schema: &SchemaRef, batch_size: usize) -> Result<Self, LakeError> {
-        let file = File::open(local_path(path)).map_err(|source| LakeError::Io {
-            doing: "read",
-            path: path.to_owned(),
-            source,
-        })?;
+    fn new(
+        path: &str,
+        file: impl ChunkReader + 'static,
+        schema: &SchemaRef,
+        batch_size: usize,
+    ) -> Result<Self, LakeError> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(path, error))?;
         let found: HashMap<&str, usize> =
             builder.schema().fields().iter().enumerate().filter_map(|(at, field)| Some((id(field)?, at))).collect();

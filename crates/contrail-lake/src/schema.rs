@@ -35,8 +35,8 @@ pub(crate) fn transform(transform: contrail_types::Transform) -> Transform {
     }
 }
 
-/// What the catalog needs to make the table at `location`.
-pub(crate) fn creation(def: &TableDef, location: String) -> Result<TableCreation, LakeError> {
+/// What the catalog needs to make the table; without a `location` it chooses one.
+pub(crate) fn creation(def: &TableDef, location: Option<String>) -> Result<TableCreation, LakeError> {
     let doing = || format!("describe table {}", def.name);
     let schema = iceberg_schema(def)?;
     let mut spec = UnboundPartitionSpec::builder();
@@ -55,7 +55,7 @@ pub(crate) fn creation(def: &TableDef, location: String) -> Result<TableCreation
     }
     Ok(TableCreation::builder()
         .name(def.name.clone())
-        .location(location)
+        .location_opt(location)
         .sort_order(sort_order(def, &schema)?)
         .schema(schema)
         .partition_spec(spec.build())

@@ -1,244 +1,235 @@
-//! Local files as a lake needs them: never overwritten, on disk before they are named, off the async threads.
+//! Files of a lake: written once, whole or not at all, on this machine's disks or in an S3-compatible store.
 //!
-//! The format library's own local storage is meant for tests: it truncates what is there and does not sync. Here a
-//! file is created new, its bytes and its folder entry are synced, and only then is the write done.
+//! A file is named by its location: a path, a `file:` URI or an `s3:` URI. Two spellings of one place are the same file
+//! once they are [`plain`]. Which of the two homes a table has follows from its location.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::ops::Range;
+mod error;
+mod local;
+mod s3;
+
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use contrail_kit::crash;
-use futures::StreamExt;
-use futures::stream::BoxStream;
-use iceberg::io::{
-    FileIO, FileIOBuilder, FileMetadata, FileRead, FileWrite, InputFile, OutputFile, Storage, StorageConfig,
-    StorageFactory,
-};
-use iceberg::{Error, ErrorKind};
-use serde::{Deserialize, Serialize};
+use contrail_types::Micros;
+use iceberg::io::FileIO;
 
-/// [`FileIO`] over [`LocalStorage`].
-pub fn local_files() -> FileIO {
-    FileIOBuilder::new(Arc::new(LocalStorageFactory)).build()
-}
+pub use error::StoreError;
+pub(crate) use error::Trouble;
+pub(crate) use local::{local_files, local_path, remove, write_new};
+pub use s3::S3Options;
+pub(crate) use s3::S3Store;
 
-/// The path of a location: `file:` URIs and plain paths.
-pub fn local_path(location: &str) -> PathBuf {
-    let path = location.strip_prefix("file://").or_else(|| location.strip_prefix("file:")).unwrap_or(location);
-    PathBuf::from(path)
-}
+use crate::error::LakeError;
 
-/// Writes a new file and makes it and its folder entry durable. Missing folders are made (and synced) on demand.
-pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = create_new(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    if let Err(error) = written {
-        // Half a file under a name that nothing refers to: gone is better than left to the sweep.
-        let _ = fs::remove_file(path);
-        return Err(error);
-    }
-    sync_folder(path)
-}
-
-fn create_new(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    // Deletion removes emptied folders, so one can vanish between its making and our use of it.
-    for _ in 0..8 {
-        match options.open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create_folder(path.parent())?,
-            outcome => return outcome,
-        }
-    }
-    options.open(path)
-}
-
-/// Makes a folder and its parents and syncs each parent that got a new entry.
-fn create_folder(folder: Option<&Path>) -> io::Result<()> {
-    let Some(folder) = folder.filter(|f| !f.as_os_str().is_empty()) else { return Ok(()) };
-    match fs::create_dir(folder) {
-        Ok(()) => sync_folder(folder),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create_folder(folder.parent())?;
-            create_folder(Some(folder))
-        }
-        Err(error) => Err(error),
+/// A location in the one form in which locations are compared: a bare path, or an `s3:` URI.
+pub(crate) fn plain(location: &str) -> String {
+    match location.split_once("://") {
+        Some(("s3" | "s3a" | "s3n", rest)) => format!("s3://{rest}"),
+        _ => local_path(location).display().to_string(),
     }
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        _ => Ok(()),
-    }
+/// Whether a location lies in an object store.
+pub fn is_remote(location: &str) -> bool {
+    plain(location).starts_with("s3://")
 }
 
-/// Removes a file; one that is not there counts as removed. Says whether it was there.
-pub fn remove(path: &Path) -> io::Result<bool> {
-    match fs::remove_file(path) {
-        Ok(()) => {
-            // Only an empty folder goes; the data folder's days would otherwise stay for ever.
-            if let Some(folder) = path.parent() {
-                let _ = fs::remove_dir(folder);
+/// The home of a table's files. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) enum Store {
+    Local,
+    S3(S3Store),
+}
+
+impl Store {
+    /// The home of what lies under `location`. `properties` are what the catalog says of the store.
+    pub fn of(location: &str, options: &S3Options, properties: &s3::Properties) -> Result<Self, LakeError> {
+        match location.split_once("://") {
+            Some(("s3" | "s3a" | "s3n", _)) => Ok(Self::S3(S3Store::new(options, properties)?)),
+            Some((scheme, _)) if scheme != "file" => {
+                let reason = format!("{scheme}: is no kind of store that Contrail knows; use s3: or file:");
+                Err(StoreError::new("open", location, Trouble::Setting, reason).into())
             }
-            Ok(true)
+            _ => Ok(Self::Local),
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+    }
+
+    /// For the format library: manifests, lists, metadata.
+    pub fn files(&self) -> FileIO {
+        match self {
+            Self::Local => local_files(),
+            Self::S3(store) => store.files(),
+        }
+    }
+
+    /// Takes the keys that the catalog has given out last.
+    pub fn renew(&self, properties: &s3::Properties) {
+        if let Self::S3(store) = self {
+            store.renew(properties);
+        }
+    }
+
+    /// Writes a new file, whole and durable. Blocking.
+    pub fn write_new(&self, location: &str, bytes: Vec<u8>) -> Result<(), LakeError> {
+        match self {
+            Self::Local => write_new(&local_path(location), &bytes).map_err(|e| io_error("write", location, e)),
+            Self::S3(store) => {
+                let (here, to) = (store.clone(), location.to_owned());
+                Ok(store.wait(async move { here.create(&to, bytes.into()).await })?)
+            }
+        }
+    }
+
+    /// A whole file. Blocking.
+    pub fn read(&self, location: &str) -> Result<Bytes, LakeError> {
+        match self {
+            Self::Local => {
+                std::fs::read(local_path(location)).map(Bytes::from).map_err(|e| io_error("read", location, e))
+            }
+            Self::S3(store) => {
+                let (here, from) = (store.clone(), location.to_owned());
+                Ok(store.wait(async move { here.read(&from).await })?)
+            }
+        }
+    }
+
+    pub async fn exists(&self, location: &str) -> Result<bool, LakeError> {
+        match self {
+            Self::Local => Ok(local_path(location).exists()),
+            Self::S3(store) => Ok(store.look(location).await?.is_some()),
+        }
+    }
+
+    /// When the file was written, by the store's own clock; none if it is not there or cannot be asked.
+    pub async fn modified(&self, location: &str) -> Option<Micros> {
+        match self {
+            Self::Local => {
+                let modified = std::fs::metadata(local_path(location)).ok()?.modified().ok()?;
+                Some(modified.duration_since(UNIX_EPOCH).ok()?.as_micros() as Micros)
+            }
+            Self::S3(store) => Some(store.look(location).await.ok()??.modified),
+        }
+    }
+
+    /// Removes files one after the other, `before` each of them; says how many were there, as far as the store tells.
+    pub async fn remove_all(
+        &self,
+        locations: Vec<String>,
+        before: fn() -> Result<(), LakeError>,
+    ) -> Result<usize, LakeError> {
+        if let Self::S3(store) = self {
+            let mut removed = 0;
+            for location in locations {
+                before()?;
+                store.remove(&location).await?;
+                removed += 1;
+            }
+            return Ok(removed);
+        }
+        let removed = tokio::task::spawn_blocking(move || {
+            let mut removed = 0;
+            for location in locations {
+                before()?;
+                let gone = remove(&local_path(&location)).map_err(|error| io_error("delete", &location, error))?;
+                removed += usize::from(gone);
+            }
+            Ok(removed)
+        });
+        removed.await.unwrap_or_else(|panic| Err(io_error("delete", "files", io::Error::other(panic))))
+    }
+
+    /// Removes files that nothing names, best effort: what stays is left to the orphan sweep.
+    pub async fn tidy(&self, locations: Vec<String>) {
+        for location in locations {
+            if let Err(error) = self.remove_all(vec![location.clone()], || Ok(())).await {
+                let error = contrail_kit::class::chain(&error);
+                tracing::warn!(file = location, error, "a file that nothing names stays until the sweep");
+            }
+        }
+    }
+
+    /// Every file under a folder, in [`plain`] form.
+    pub async fn list(&self, folder: &str) -> Result<BTreeSet<String>, LakeError> {
+        match self {
+            Self::S3(store) => Ok(store.list(folder).await?),
+            Self::Local => {
+                let root = local_path(folder);
+                let listed = tokio::task::spawn_blocking(move || walk(root)).await;
+                listed.unwrap_or_else(|panic| Err(io_error("list", folder, io::Error::other(panic))))
+            }
+        }
+    }
+}
+
+/// Writes a file under `folder`, reads it back and removes it: that the store is there and lets us in.
+pub async fn probe(folder: &str, options: &S3Options) -> Result<(), LakeError> {
+    let store = Store::of(folder, options, &s3::Properties::new())?;
+    let location = format!("{}/contrail-doctor-{}", folder.trim_end_matches('/'), uuid::Uuid::now_v7());
+    let (there, to) = (store.clone(), location.clone());
+    let written = tokio::task::spawn_blocking(move || {
+        there.write_new(&to, b"contrail".to_vec())?;
+        there.read(&to)
+    });
+    let read = written.await.unwrap_or_else(|panic| Err(io_error("write", folder, io::Error::other(panic))))?;
+    store.remove_all(vec![location.clone()], || Ok(())).await?;
+    match &read[..] == b"contrail" {
+        true => Ok(()),
+        false => Err(StoreError::new("read", &location, Trouble::Outage, "it is not what was written").into()),
+    }
+}
+
+fn walk(root: PathBuf) -> Result<BTreeSet<String>, LakeError> {
+    let (mut files, mut folders) = (BTreeSet::new(), vec![root]);
+    while let Some(folder) = folders.pop() {
+        for entry in entries(&folder).map_err(|error| io_error("list", &folder.display().to_string(), error))? {
+            match entry.is_dir() {
+                true => folders.push(entry),
+                false => drop(files.insert(entry.display().to_string())),
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// A folder's entries; none if it has gone in the meantime.
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match std::fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| entry.map(|e| e.path())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct LocalStorageFactory;
-
-#[typetag::serde(name = "ContrailLocalStorageFactory")]
-impl StorageFactory for LocalStorageFactory {
-    fn build(&self, _: &StorageConfig) -> iceberg::Result<Arc<dyn Storage>> {
-        Ok(Arc::new(LocalStorage))
-    }
-}
-
-/// The local file system.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct LocalStorage;
-
-async fn blocking<T: Send + 'static>(
-    doing: &'static str,
-    location: &str,
-    work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
-) -> iceberg::Result<T> {
-    let path = local_path(location);
-    tokio::task::spawn_blocking(move || work(&path).map_err(|error| failed(doing, &path, error)))
-        .await
-        .map_err(|panic| Error::new(ErrorKind::Unexpected, format!("{doing} {location}: {panic}")))?
-}
-
-fn failed(doing: &str, path: &Path, error: io::Error) -> Error {
-    Error::new(ErrorKind::Unexpected, format!("{doing} {}: {error}", path.display())).with_source(error)
-}
-
-#[async_trait]
-#[typetag::serde(name = "ContrailLocalStorage")]
-impl Storage for LocalStorage {
-    async fn exists(&self, path: &str) -> iceberg::Result<bool> {
-        blocking("look for", path, |p| p.try_exists()).await
-    }
-
-    async fn metadata(&self, path: &str) -> iceberg::Result<FileMetadata> {
-        blocking("look at", path, |p| Ok(FileMetadata { size: fs::metadata(p)?.len() })).await
-    }
-
-    async fn read(&self, path: &str) -> iceberg::Result<Bytes> {
-        blocking("read", path, |p| fs::read(p).map(Bytes::from)).await
-    }
-
-    async fn reader(&self, path: &str) -> iceberg::Result<Box<dyn FileRead>> {
-        Ok(Box::new(LocalRead { path: path.to_owned() }))
-    }
-
-    async fn write(&self, path: &str, bytes: Bytes) -> iceberg::Result<()> {
-        crash::point("lake.storage.before_write").map_err(crashed)?;
-        blocking("write", path, move |p| write_new(p, &bytes)).await?;
-        crash::point("lake.storage.after_write").map_err(crashed)
-    }
-
-    async fn writer(&self, path: &str) -> iceberg::Result<Box<dyn FileWrite>> {
-        Ok(Box::new(LocalWrite { path: path.to_owned(), bytes: Some(Vec::new()) }))
-    }
-
-    async fn delete(&self, path: &str) -> iceberg::Result<()> {
-        blocking("delete", path, |p| remove(p).map(drop)).await
-    }
-
-    async fn delete_prefix(&self, path: &str) -> iceberg::Result<()> {
-        blocking("delete", path, |p| if p.is_dir() { fs::remove_dir_all(p) } else { Ok(()) }).await
-    }
-
-    async fn delete_stream(&self, mut paths: BoxStream<'static, String>) -> iceberg::Result<()> {
-        while let Some(path) = paths.next().await {
-            self.delete(&path).await?;
-        }
-        Ok(())
-    }
-
-    fn new_input(&self, path: &str) -> iceberg::Result<InputFile> {
-        Ok(InputFile::new(Arc::new(self.clone()), path.to_owned()))
-    }
-
-    fn new_output(&self, path: &str) -> iceberg::Result<OutputFile> {
-        Ok(OutputFile::new(Arc::new(self.clone()), path.to_owned()))
-    }
-}
-
-fn crashed(crash: crash::Crashed) -> Error {
-    Error::new(ErrorKind::Unexpected, crash.to_string()).with_source(crash)
-}
-
-struct LocalRead {
-    path: String,
-}
-
-#[async_trait]
-impl FileRead for LocalRead {
-    async fn read(&self, range: Range<u64>) -> iceberg::Result<Bytes> {
-        blocking("read", &self.path, move |path| {
-            let mut file = File::open(path)?;
-            file.seek(SeekFrom::Start(range.start))?;
-            let mut bytes = vec![0; range.end.saturating_sub(range.start) as usize];
-            file.read_exact(&mut bytes)?;
-            Ok(Bytes::from(bytes))
-        })
-        .await
-    }
-}
-
-/// Gathers in memory and writes on close: lake files are whole or not there.
-struct LocalWrite {
-    path: String,
-    bytes: Option<Vec<u8>>,
-}
-
-#[async_trait]
-impl FileWrite for LocalWrite {
-    async fn write(&mut self, bytes: Bytes) -> iceberg::Result<()> {
-        match &mut self.bytes {
-            Some(buffer) => buffer.extend_from_slice(&bytes),
-            None => return Err(Error::new(ErrorKind::Unexpected, format!("{} is closed", self.path))),
-        }
-        Ok(())
-    }
-
-    async fn close(&mut self) -> iceberg::Result<()> {
-        match self.bytes.take() {
-            Some(bytes) => LocalStorage.write(&self.path, bytes.into()).await,
-            None => Err(Error::new(ErrorKind::Unexpected, format!("{} is closed", self.path))),
-        }
-    }
+fn io_error(doing: &'static str, path: &str, source: io::Error) -> LakeError {
+    LakeError::Io { doing, path: path.to_owned(), source }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_file_is_never_overwritten_and_folders_come_and_go() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("data/2026-11-22/16.parquet");
-        let location = format!("file://{}", path.display());
-        let files = local_files();
-        files.new_output(&location).unwrap().write("one".into()).await.unwrap();
-        assert!(files.new_output(&location).unwrap().write("two".into()).await.is_err());
-        assert_eq!(files.new_input(path.to_str().unwrap()).unwrap().read().await.unwrap(), "one");
-        let reader = files.new_input(&location).unwrap().reader().await.unwrap();
-        assert_eq!(reader.read(1..3).await.unwrap(), "ne");
-        files.delete(&location).await.unwrap();
-        assert!(!path.parent().unwrap().exists(), "an emptied folder goes");
-        files.delete(&location).await.unwrap();
-        files.new_output(&location).unwrap().write("three".into()).await.unwrap();
+    #[test]
+    fn one_place_has_one_plain_form() {
+        for (location, form) in [
+            ("/lake/a.parquet", "/lake/a.parquet"),
+            ("file:///lake/a.parquet", "/lake/a.parquet"),
+            ("file:/lake/a.parquet", "/lake/a.parquet"),
+            ("s3://bucket/a b/c.avro", "s3://bucket/a b/c.avro"),
+            ("s3a://bucket/c.avro", "s3://bucket/c.avro"),
+            ("s3n://bucket/c.avro", "s3://bucket/c.avro"),
+        ] {
+            assert_eq!(plain(location), form);
+            assert_eq!(plain(&plain(location)), form);
+            assert_eq!(is_remote(location), form.starts_with("s3"));
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_of_store_is_refused_by_name() {
+        let refused = Store::of("gs://bucket/table", &S3Options::default(), &Default::default()).unwrap_err();
+        assert!(refused.to_string().contains("gs: is no kind of store"), "{refused}");
     }
 }

@@ -11,6 +11,7 @@ use crate::entries::Entries;
 use crate::error::LakeError;
 use crate::lake::Shared;
 use crate::shape::{Grows, TableShape};
+use crate::storage::Store;
 use crate::upkeep::pins::Pins;
 use crate::version::{Version, View};
 use crate::write::Tuning;
@@ -31,6 +32,7 @@ pub(crate) struct Inner {
     pub uuid: Uuid,
     /// The table's folder.
     pub location: String,
+    pub store: Store,
     pub spec_id: i32,
     pub sort_order_id: Option<i32>,
     pub entries: Entries,
@@ -51,11 +53,13 @@ impl LakeTable {
     ) -> Result<Self, LakeError> {
         let shape = TableShape::of(&def, grows, &loaded.metadata)?;
         let order = loaded.metadata.default_sort_order();
+        let store = Store::of(loaded.metadata.location(), &lake.s3, &loaded.store.0)?;
         Ok(Self(Arc::new(Inner {
             shape: RwLock::new(Arc::new(shape)),
             grows,
             uuid: loaded.metadata.uuid(),
-            location: loaded.metadata.location().to_owned(),
+            location: loaded.metadata.location().trim_end_matches('/').to_owned(),
+            store,
             spec_id: loaded.metadata.default_partition_spec_id(),
             sort_order_id: (!order.is_unsorted()).then_some(order.order_id as i32),
             entries: Entries::default(),
@@ -97,6 +101,7 @@ impl LakeTable {
     pub async fn load(&self) -> Result<Version, LakeError> {
         let known = self.latest().clone();
         let loaded = self.0.lake.catalog.load(&self.0.ident, known.as_ref().map(Version::loaded)).await?;
+        self.0.store.renew(&loaded.store.0);
         if let Some(known) = known.filter(|known| known.metadata_location() == loaded.location) {
             return Ok(known);
         }

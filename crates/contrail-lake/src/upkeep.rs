@@ -25,7 +25,7 @@ pub use pins::Pin;
 
 use crate::catalog::{CommitError, Proposal};
 use crate::error::{Doing, LakeError};
-use crate::storage::{local_path, remove};
+use crate::storage::plain;
 use crate::table::LakeTable;
 use crate::version::{Version, View};
 use queue::Retired;
@@ -59,7 +59,7 @@ pub struct Fsck {
 impl LakeTable {
     /// Keeps files from being deleted until the guard is dropped. Take it on files of a [`crate::Version`] just loaded.
     pub fn pin(&self, paths: impl IntoIterator<Item = impl Into<String>>) -> Pin {
-        self.0.pins.pin(paths.into_iter().map(Into::into).collect())
+        self.0.pins.pin(paths.into_iter().map(|path| plain(&path.into())).collect())
     }
 
     /// One round: thins snapshots, queues files that no kept snapshot reaches, deletes what has been queued long enough.
@@ -147,7 +147,7 @@ impl LakeTable {
         let (pinned, free): (Vec<String>, Vec<String>) = all.into_iter().partition(|path| self.0.pins.is_pinned(path));
         let free_and_dead: Vec<String> = free.iter().filter(|path| due.contains(*path)).cloned().collect();
         crash::point("lake.upkeep.before_delete")?;
-        let deleted = delete(free_and_dead).await?;
+        let deleted = self.delete(free_and_dead).await?;
         crash::point("lake.upkeep.after_delete")?;
         queue.done(&self.0.location, free).await?;
         Ok((deleted, pinned.len()))
@@ -162,10 +162,12 @@ impl LakeTable {
             queue.queued(&self.0.location).await?.into_iter().map(|(path, _)| path).collect();
         let retired = queue.retired(&self.0.location).await?;
         waiting.extend(reach::files_of(self, version.metadata(), &retired).await?);
-        let found = reach::list(self).await?;
+        let found = self.0.store.list(&self.0.location).await?;
         let mut fsck = Fsck { reachable: reachable.len(), ..Fsck::default() };
         for path in &found {
-            if !reachable.contains(path) {
+            // Metadata files of a catalog elsewhere are its own, those of its failed commits too.
+            let theirs = !self.0.lake.catalog.is_final() && path.ends_with(".metadata.json");
+            if !reachable.contains(path) && !theirs {
                 if waiting.contains(path) { &mut fsck.queued } else { &mut fsck.orphans }.push(path.clone());
             }
         }
@@ -173,21 +175,9 @@ impl LakeTable {
         fsck.missing.sort();
         Ok(fsck)
     }
-}
 
-/// Deletes files and says how many were there.
-async fn delete(paths: Vec<String>) -> Result<usize, LakeError> {
-    let deleted = tokio::task::spawn_blocking(move || {
-        let mut deleted = 0;
-        for path in paths {
-            crash::point("lake.upkeep.during_delete")?;
-            let gone = remove(&local_path(&path));
-            deleted += usize::from(gone.map_err(|source| LakeError::Io { doing: "delete", path, source })?);
-        }
-        Ok(deleted)
-    });
-    deleted.await.unwrap_or_else(|panic| {
-        let source = std::io::Error::other(panic);
-        Err(LakeError::Io { doing: "delete", path: "files".into(), source })
-    })
+    /// Deletes files and says how many were there.
+    async fn delete(&self, paths: Vec<String>) -> Result<usize, LakeError> {
+        self.0.store.remove_all(paths, || Ok(crash::point("lake.upkeep.during_delete")?)).await
+    }
 }

@@ -1,11 +1,10 @@
-//! Rows to data files: split by partition, sorted, Parquet, synced to disk, with lean column metrics.
+//! Rows to data files: split by partition, sorted, Parquet, written durably, with lean column metrics.
 
 mod metrics;
 mod parquet;
 mod sort;
 mod split;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use ::arrow::array::{Array, ArrayRef, AsArray, ListArray};
@@ -19,12 +18,11 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::error::LakeError;
 use crate::shape::TableShape;
-use crate::storage::{local_path, remove, write_new};
 use crate::table::{Inner, LakeTable};
 
 pub(crate) use self::parquet::Tuning;
 
-/// A data file on disk that no snapshot names yet.
+/// A data file in place that no snapshot names yet.
 #[derive(Clone, Debug)]
 pub struct EncodedFile {
     pub path: String,
@@ -37,7 +35,7 @@ pub struct EncodedFile {
 }
 
 impl LakeTable {
-    /// Writes rows as data files, one a partition, each synced to disk. Blocking and CPU-bound: call it on a blocking
+    /// Writes rows as data files, one a partition, each durable. Blocking and CPU-bound: call it on a blocking
     /// thread; any number of calls may run side by side. An empty batch writes nothing.
     ///
     /// # Errors
@@ -75,23 +73,14 @@ impl LakeTable {
         let table = &*self.0;
         let written_at = table.lake.clock.now();
         let path = file_path(table, old.partition, written_at);
-        let io = |doing, path: &str, source| LakeError::Io { doing, path: path.to_owned(), source };
-        let bytes = std::fs::read(local_path(&old.path)).map_err(|error| io("read", &old.path, error))?;
-        write_new(Path::new(&path), &bytes).map_err(|error| io("write", &path, error))?;
+        table.store.write_new(&path, table.store.read(&old.path)?.into())?;
         let data = with_path(&old.data, table.spec_id, &path)?;
         Ok(EncodedFile { path, written_at, data, ..old.clone() })
     }
 
     /// Removes files that were encoded and will not be committed, best effort.
     pub async fn discard(&self, files: Vec<EncodedFile>) {
-        let removed = tokio::task::spawn_blocking(move || {
-            for file in files {
-                if let Err(error) = remove(&local_path(&file.path)) {
-                    tracing::warn!(file = file.path, %error, "a discarded file stays until the sweep");
-                }
-            }
-        });
-        let _ = removed.await;
+        self.0.store.tidy(files.into_iter().map(|file| file.path).collect()).await;
     }
 }
 
@@ -200,11 +189,8 @@ impl<'a> NewFile<'a> {
         let written_at = table.lake.clock.now();
         let path = file_path(table, partition, written_at);
         crash::point("lake.write.before_file")?;
-        write_new(Path::new(&path), &bytes).map_err(|source| LakeError::Io {
-            doing: "write",
-            path: path.clone(),
-            source,
-        })?;
+        let size = bytes.len() as u64;
+        table.store.write_new(&path, bytes)?;
         crash::point("lake.write.after_file")?;
 
         let values = table.def.partition.iter().map(|_| partition.map(Literal::int));
@@ -214,7 +200,7 @@ impl<'a> NewFile<'a> {
             .file_format(DataFileFormat::Parquet)
             .partition(Struct::from_iter(values))
             .record_count(records)
-            .file_size_in_bytes(bytes.len() as u64)
+            .file_size_in_bytes(size)
             .value_counts(metrics.values)
             .null_value_counts(metrics.nulls)
             .nan_value_counts(metrics.nans)
@@ -227,7 +213,7 @@ impl<'a> NewFile<'a> {
         let data = data
             .build()
             .map_err(|error| LakeError::Batch { table: table.def.name.clone(), reason: error.to_string() })?;
-        Ok(EncodedFile { path, partition, records, bytes: bytes.len() as u64, written_at, data })
+        Ok(EncodedFile { path, partition, records, bytes: size, written_at, data })
     }
 }
 

@@ -1,4 +1,5 @@
-//! The lake through its public face: writing, committing, racing, unknown outcomes, upkeep, and what PyIceberg sees.
+//! The lake through its public face: writing, committing, racing, unknown outcomes, upkeep, and what PyIceberg sees, on
+//! this machine and over an object store with a REST catalog.
 // tidy: allow test-binary: the lake is tested by its own public face, and PyIceberg reads what that made.
 
 #[path = "lake/columns.rs"]
@@ -7,10 +8,14 @@ mod columns;
 mod commits;
 #[path = "lake/history.rs"]
 mod history;
+#[path = "lake/proxy.rs"]
+mod proxy;
 #[path = "lake/pyiceberg.rs"]
 mod pyiceberg;
 #[path = "lake/races.rs"]
 mod races;
+#[path = "lake/remote_live.rs"]
+mod remote_live;
 #[path = "lake/support.rs"]
 mod support;
 #[path = "lake/upkeep.rs"]

@@ -49,7 +49,7 @@ pub async fn run(config: Config, asked: Build, json: bool) -> Result<()> {
 async fn build_here(config: Config, order: &Order) -> Result<u64> {
     let folder = DataDir::open(&config.data_dir)?;
     let line = Line::open(Arc::new(config), &folder, &[Role::Build]).await?;
-    let mut builder = Builder::open(builder_parts(&line, &folder, watch::channel(0).1)).await?;
+    let mut builder = Builder::open(builder_parts(&line, &folder, watch::channel(0).1)?).await?;
     Ok(builder.rebuild(order).await?)
 }
 

@@ -6,6 +6,7 @@
 
 mod bytes;
 mod keys;
+mod lake;
 mod layers;
 #[cfg(test)]
 mod reference;
@@ -19,13 +20,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use contrail_flow::evolve::EvolvePolicy;
 use contrail_flow::land::{DeadLetterPolicy, Shard};
 use contrail_kit::{Class, Classified, Secret};
 use contrail_source::FeedConfig;
 use serde::{Deserialize, Serialize};
 
 pub use bytes::Bytes;
+pub use lake::Lake;
 pub use layers::{Origin, Origins};
 #[cfg(test)]
 pub use reference::reference;
@@ -107,27 +108,6 @@ pub struct Kafka {
 pub struct Spool {
     pub enabled: bool,
     pub limit_bytes: Bytes,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lake {
-    pub warehouse: Option<PathBuf>,
-    pub evolve: EvolvePolicy,
-    pub catalog: Catalog,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CatalogKind {
-    Sqlite,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Catalog {
-    pub kind: CatalogKind,
-    pub uri: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -304,6 +284,7 @@ impl Config {
             short.map(|(table, _)| (format!("maintain.keep.{table}"), Some("must be at least 2 hours".into()))),
         );
         wrong.extend(self.registry.faults());
+        wrong.extend(self.lake.faults());
         let odd = self.serve.peers.iter().find(|url| !is_web(url));
         wrong.push(("serve.peers".into(), odd.map(|url| format!("{url} must begin with http:// or https://"))));
         for (name, feed) in &self.feed {

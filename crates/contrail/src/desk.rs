@@ -22,10 +22,12 @@ const MANY: usize = 1000;
 pub struct Desk(pub Watched);
 
 impl Desk {
-    fn letters(&self) -> Letters {
+    fn letters(&self) -> Result<Letters, Problem> {
         let (house, stream) = (&self.0.line.house, &self.0.line.stream);
         let (registry, clock) = (stream.registry.clone(), house.clock.clone());
-        Letters { raw: house.raw.clone(), dead: house.dead.clone(), registry, clock }
+        let absent = |error: anyhow::Error| Problem::unavailable(error.to_string());
+        let (raw, dead) = (house.raw().map_err(absent)?.clone(), house.dead().map_err(absent)?.clone());
+        Ok(Letters { raw, dead, registry, clock })
     }
 
     /// [`StreamDesk::replay`] that says how far it is.
@@ -34,7 +36,7 @@ impl Desk {
         filter: api::DeadLetterFilter,
         progress: impl FnMut(u64, u64) + Send + 'static,
     ) -> Result<api::DeadLettersDone, Problem> {
-        let (letters, filter) = (self.letters(), chosen(&filter));
+        let (letters, filter) = (self.letters()?, chosen(&filter));
         // To its end, also if nobody waits any more.
         let work = tokio::spawn(async move { letters.replay(&filter, progress).await });
         Ok(done(work.await.map_err(|e| Problem::internal(e.to_string()))?.map_err(problem)?))
@@ -52,7 +54,7 @@ impl StreamDesk for Desk {
     }
 
     async fn dead_letters(&self, filter: api::DeadLetterFilter) -> Result<api::DeadLetters, Problem> {
-        let mut found = self.letters().all(&chosen(&filter)).await.map_err(problem)?;
+        let mut found = self.letters()?.all(&chosen(&filter)).await.map_err(problem)?;
         found.retain(|letter| filter.replayed || !letter.replayed);
         let total = found.len() as u64;
         found.truncate(filter.limit.unwrap_or(MANY).min(MANY));
@@ -64,7 +66,7 @@ impl StreamDesk for Desk {
     }
 
     async fn purge(&self, filter: api::DeadLetterFilter) -> Result<api::DeadLettersDone, Problem> {
-        let (letters, filter) = (self.letters(), chosen(&filter));
+        let (letters, filter) = (self.letters()?, chosen(&filter));
         let work = tokio::spawn(async move { letters.purge(&filter).await });
         Ok(done(work.await.map_err(|e| Problem::internal(e.to_string()))?.map_err(problem)?))
     }

@@ -2,6 +2,7 @@
 //!
 //! Each check looks at one thing, changes nothing that stays, and says what it saw. [`examine`] runs them all.
 
+mod lake;
 mod registry;
 
 use std::fmt::Write as _;
@@ -67,6 +68,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![duckdb(config), data_folder(&config.data_dir), space(&config.data_dir)];
     findings.push(port(config.serve.http.listen, DataDir::node(&config.data_dir).map(|node| node.url)));
     findings.push(registry::finding(&config.registry, &format!("{}-value", config.log.topic)).await);
+    findings.extend(lake::findings(&config.lake).await);
     let mut server_time = None;
     let mut feeds = 0;
     for (name, feed) in config.enabled_feeds() {

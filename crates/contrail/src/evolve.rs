@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use contrail_flow::data_dir::DataDir;
 use contrail_flow::evolve::{self, EvolveError};
+use contrail_lake::LakeTable;
 use contrail_log::NotInTable;
 use contrail_serve::api::{Evolved, StreamField};
 use contrail_types::state;
@@ -34,12 +35,12 @@ async fn here(config: Config, dry_run: bool) -> Result<Evolved> {
     drop(House::visit(config.clone()).await?);
     let folder = DataDir::open(&config.data_dir)?;
     let line = Line::open(config, &folder, &[]).await?;
-    Ok(answer(&line, dry_run).await?)
+    Ok(answer(&line, line.house.raw()?, dry_run).await?)
 }
 
 /// Adds the columns, unless it is only asked which there would be.
-pub async fn answer(line: &Line, dry_run: bool) -> Result<Evolved, EvolveError> {
-    let (registry, subject, raw) = (line.stream.registry.as_ref(), &line.stream.subject, &line.house.raw);
+pub async fn answer(line: &Line, raw: &LakeTable, dry_run: bool) -> Result<Evolved, EvolveError> {
+    let (registry, subject) = (line.stream.registry.as_ref(), &line.stream.subject);
     let found = match dry_run {
         true => evolve::missing(registry, subject, raw).await?,
         false => evolve::evolve(registry, subject, raw).await?,

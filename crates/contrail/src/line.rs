@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use contrail_flow::build::order::Orders;
@@ -10,10 +11,14 @@ use contrail_flow::data_dir::DataDir;
 use contrail_flow::ledger::Ledger;
 use contrail_flow::maintain::{Maintain, Policy};
 use contrail_flow::pulse::Pulse;
-use contrail_kit::Clock;
-use contrail_lake::{Lake, LakeOptions, LakeTable, SqliteCatalog};
+use contrail_kit::class::chain;
+use contrail_kit::{Backoff, Classified, Clock};
+use contrail_lake::cache::Visitor;
+use contrail_lake::{CacheOptions, Lake, LakeError, LakeOptions, LakeTable, RemoteOptions, RestCatalog, SqliteCatalog};
 use contrail_model::engine::EngineOptions;
 use contrail_model::{Engine, Kind, Project};
+use contrail_types::state;
+use tokio::time::Instant;
 
 use crate::cli::Role;
 use crate::config::Config;
@@ -22,52 +27,94 @@ use crate::stream::Stream;
 /// The namespace of all tables.
 pub const NAMESPACE: &str = "aviation";
 
+const ABSENT: &str = "this process runs sources alone and has not opened the lake";
+/// How long a catalog that is away at the start is waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
+
 /// The lake and its models: all that reading needs. May be opened beside a running node.
 #[derive(Clone)]
 pub struct House {
     pub config: Arc<Config>,
     pub lake: Lake,
-    pub raw: LakeTable,
-    pub dead: LakeTable,
+    /// States and dead letters; none in a process that has no need of the lake.
+    raw: Option<(LakeTable, LakeTable)>,
     pub project: Arc<Project>,
     /// What the builder of this process holds that is not in the lake yet.
     pub fresh: Fresh,
     pub clock: Clock,
     /// The data folder.
     folder: PathBuf,
-    /// Folder of all table files.
-    pub warehouse: PathBuf,
+    /// Folder of all files that queries read: the tables' own, or copies of them.
+    pub readable: PathBuf,
+    _visitor: Option<Arc<Visitor>>,
 }
 
 impl House {
-    /// Opens the lake of a data folder that is there already.
+    /// Opens the lake of a data folder that is there already, or one elsewhere.
     pub async fn visit(config: Arc<Config>) -> Result<Self> {
         let folder = std::fs::canonicalize(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
-        if !folder.join("catalog.db").exists() && config.lake.catalog.uri.is_none() {
+        if config.lake.is_remote() {
+            let parent = folder.join("cache");
+            let visitor = Visitor::new(&parent).with_context(|| format!("cannot use {}", parent.display()))?;
+            return Self::open(config, &folder, Some(visitor), true).await;
+        }
+        if !config.lake.catalog_file(&folder).exists() {
             anyhow::bail!(crate::exit::Usage(format!(
                 "{} holds no lake yet: run `contrail up` first, or name the right folder with --data-dir",
                 folder.display()
             )));
         }
-        Self::open(config, &folder).await
+        Self::open(config, &folder, None, true).await
     }
 
-    async fn open(config: Arc<Config>, folder: &Path) -> Result<Self> {
-        let clock = Clock::system();
-        let catalog = config.lake.catalog.uri.clone().unwrap_or_else(|| folder.join("catalog.db"));
-        let warehouse = config.lake.warehouse.clone().unwrap_or_else(|| folder.join("warehouse"));
-        let options = LakeOptions { namespace: NAMESPACE.into(), warehouse: warehouse.clone(), queue: catalog.clone() };
-        let lake = Lake::open(Arc::new(SqliteCatalog::open(&catalog)?), options, clock.clone())?;
-        let (raw, dead) = raw_tables(&lake).await?;
-        let project = Arc::new(Project::embedded());
-        let fresh = Fresh::default();
-        Ok(Self { config, lake, raw, dead, project, fresh, clock, folder: folder.to_owned(), warehouse })
+    /// `whole`: with the raw tables, which are made if they are not there.
+    async fn open(config: Arc<Config>, folder: &Path, visitor: Option<Visitor>, whole: bool) -> Result<Self> {
+        let (clock, settings, namespace) = (Clock::system(), &config.lake, NAMESPACE.to_owned());
+        let (lake, readable) = if settings.is_remote() {
+            let cache = visitor.as_ref().map_or_else(|| folder.join("cache/lake"), |v| v.folder().to_owned());
+            let options = RemoteOptions {
+                namespace,
+                warehouse: settings.warehouse.clone(),
+                queue: folder.join("deletions.db"),
+                s3: settings.store(),
+                cache: CacheOptions { folder: cache.clone(), limit_bytes: settings.cache.limit_bytes.get() },
+            };
+            (Lake::open_remote(Arc::new(RestCatalog::open(settings.rest())?), options, clock.clone())?, cache)
+        } else {
+            let (catalog, warehouse) = (settings.catalog_file(folder), settings.warehouse_folder(folder));
+            let options = LakeOptions { namespace, warehouse: warehouse.clone(), queue: catalog.clone() };
+            (Lake::open(Arc::new(SqliteCatalog::open(&catalog)?), options, clock.clone())?, warehouse)
+        };
+        let raw = match (whole, settings.is_remote()) {
+            (false, _) => None,
+            (true, false) => Some(raw_tables(&lake).await?),
+            (true, true) => Some(patiently(&lake).await?),
+        };
+        let (project, fresh) = (Arc::new(Project::embedded()), Fresh::default());
+        let _visitor = visitor.map(Arc::new);
+        Ok(Self { config, lake, raw, project, fresh, clock, folder: folder.to_owned(), readable, _visitor })
+    }
+
+    pub fn raw(&self) -> Result<&LakeTable> {
+        self.raw.as_ref().map(|(raw, _)| raw).context(ABSENT)
+    }
+
+    pub fn dead(&self) -> Result<&LakeTable> {
+        self.raw.as_ref().map(|(_, dead)| dead).context(ABSENT)
     }
 
     /// The table of that name: a raw one, or a model's.
     pub async fn table(&self, name: &str) -> Result<LakeTable> {
-        if let Some(raw) = [&self.raw, &self.dead].into_iter().find(|table| table.name() == name) {
+        if let Some(raw) = self.raw().into_iter().chain(self.dead()).find(|table| table.name() == name) {
             return Ok(raw.clone());
+        }
+        if name == state::STATES_RAW {
+            return Ok(self.lake.ensure_grown(&state::raw_table()).await?);
+        }
+        let dead = state::dead_letters_table();
+        if name == dead.name {
+            return Ok(self.lake.ensure(&dead).await?);
         }
         let model = self.project.get(name).filter(|model| model.kind != Kind::View);
         let model = model.with_context(|| format!("there is no table {name}; `contrail tables` lists them"))?;
@@ -80,7 +127,7 @@ impl House {
     }
 
     /// What looks after the tables, for the role and for commands.
-    pub fn upkeep(&self, ledger: Ledger, pulse: Pulse) -> Maintain {
+    pub fn upkeep(&self, ledger: Ledger, pulse: Pulse) -> Result<Maintain> {
         let config = &self.config.maintain;
         let policy = Policy {
             interval: config.interval,
@@ -88,16 +135,16 @@ impl House {
             bytes: config.bytes.get(),
             keep: config.keep.iter().map(|(table, keep)| (table.clone(), **keep)).collect(),
         };
-        Maintain {
+        Ok(Maintain {
             lake: self.lake.clone(),
-            raw: self.raw.clone(),
-            dead: self.dead.clone(),
+            raw: self.raw()?.clone(),
+            dead: self.dead()?.clone(),
             project: self.project.clone(),
             policy,
             clock: self.clock.clone(),
             ledger,
             pulse,
-        }
+        })
     }
 
     /// The ledger of this data folder.
@@ -125,7 +172,10 @@ pub struct Line {
 impl Line {
     /// Opens what these roles work with; DuckDB's file where one of them has a use for it.
     pub async fn open(config: Arc<Config>, folder: &DataDir, roles: &[Role]) -> Result<Self> {
-        let house = House::open(config.clone(), folder.path()).await?;
+        contrail_lake::cache::remove_abandoned(&folder.file("cache"));
+        // A source alone goes on without the lake; so it must start without it.
+        let whole = roles != [Role::Source];
+        let house = House::open(config.clone(), folder.path(), None, whole).await?;
         let stream = Stream::open(&config, |name| folder.file(name), roles.contains(&Role::Source)).await?;
         let engine = match roles.iter().any(|role| matches!(role, Role::Build | Role::Serve)) {
             true => Engine::open(&folder.file("analytics.duckdb"), house.project.clone(), &house.engine_options())?,
@@ -134,5 +184,20 @@ impl Line {
         let ledger = Ledger::open(&folder.file("runs.db"))?;
         let (pulse, orders) = (Pulse::default(), Orders::default());
         Ok(Self { house, stream, engine, ledger, pulse, orders })
+    }
+}
+
+/// The raw tables; a catalog or store that is away is waited for, and said to be.
+async fn patiently(lake: &Lake) -> Result<(LakeTable, LakeTable), LakeError> {
+    let (until, mut attempt) = (Instant::now() + PATIENCE, 0);
+    loop {
+        match raw_tables(lake).await {
+            Err(error) if error.class().retry && Instant::now() < until => {
+                attempt += 1;
+                tracing::warn!(error = chain(&error), "the lake is away, waiting for it");
+                tokio::time::sleep(BACKOFF.wait_spread(attempt)).await;
+            }
+            outcome => return outcome,
+        }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arrow::array::AsArray;
 use async_trait::async_trait;
-use contrail_flow::build::fold;
 use contrail_flow::build::order::{Order, OrderError};
+use contrail_flow::build::{fold, input};
 use contrail_flow::stream::StreamState;
 use contrail_kit::class::{BoxError, chain};
 use contrail_kit::supervise::Board;
@@ -91,13 +91,9 @@ impl Node for LineNode {
     }
 
     async fn track(&self, icao24: Icao24, from: Micros, to: Micros) -> Result<api::Track, Problem> {
-        let (states, pin) = self.states(icao24, from, to).await?;
+        let states = self.states(icao24, from, to).await?;
         let engine = self.line.engine.clone();
-        run(move || {
-            let _pin = pin;
-            explore::track(&engine, &states, &icao24.to_string(), from, to)
-        })
-        .await
+        run(move || explore::track(&engine, &states, &icao24.to_string(), from, to)).await
     }
 
     async fn timeline(&self, hours: u32) -> Result<api::Timeline, Problem> {
@@ -164,27 +160,24 @@ impl LineNode {
                 let version = table.load().await.map_err(problem)?;
                 let files = version.live_files().filter(|f| f.records > 0);
                 let files = files.filter(|f| f.partition.is_none_or(|hour| wanted(Micros::from(hour) * HOUR)));
-                Ok(Input::files(files.map(|f| f.path.clone().into()).collect()))
+                input(&table, files).await.map_err(problem)
             }
         }
     }
 
-    /// The files of `states` that can hold rows of an aircraft in `from..to`, and what keeps them.
-    async fn states(&self, icao24: Icao24, from: Micros, to: Micros) -> Result<(Input, contrail_lake::Pin), Problem> {
+    /// The files of `states` that can hold rows of an aircraft in `from..to`.
+    async fn states(&self, icao24: Icao24, from: Micros, to: Micros) -> Result<Input, Problem> {
         let table = self.line.house.table("states").await.map_err(|e| Problem::internal(e.to_string()))?;
         let version = table.load().await.map_err(problem)?;
         let (first, last) = (Transform::Hour.value(from), Transform::Hour.value(to));
         let address = icao24.to_string();
-        let paths: Vec<String> = version
+        let files = version
             .live_files()
             .filter(|file| file.records > 0 && file.partition.is_none_or(|hour| (first..=last).contains(&hour)))
             .filter(|file| {
                 file.text_bounds("icao24").is_none_or(|(low, high)| low <= address.as_str() && address.as_str() <= high)
-            })
-            .map(|file| file.path.clone())
-            .collect();
-        let pin = table.pin(paths.iter().cloned());
-        Ok((Input::files(paths.into_iter().map(Into::into).collect()), pin))
+            });
+        input(&table, files).await.map_err(problem)
     }
 
     /// The last day where no range is asked for.

@@ -1,12 +1,11 @@
 //! The lake's tables for statements that users write: which there are, and which files hold their rows now.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
 use async_trait::async_trait;
-use contrail_flow::build::fold;
+use contrail_flow::build::{fold, input};
 use contrail_model::query::{Plan, Tables};
 use contrail_model::{Engine, Input, Kind, Model};
 use contrail_serve::LiveSky;
@@ -29,8 +28,8 @@ pub struct LakeTables {
 impl Tables for LakeTables {
     fn names(&self) -> Vec<TableDef> {
         let models = self.house.project.models.iter().map(|model| model.def.clone());
-        let raw = [&self.house.raw, &self.house.dead].map(|table| table.shape().def().clone());
-        raw.into_iter().chain(models).collect()
+        let raw = [self.house.raw(), self.house.dead()].into_iter().flatten().map(|table| table.shape().def().clone());
+        raw.chain(models).collect()
     }
 
     async fn plan(&self, name: &str) -> Result<Plan, String> {
@@ -46,17 +45,15 @@ impl LakeTables {
     async fn stored(&self, name: &str) -> Result<Plan> {
         if let Some((table, memory)) = self.house.fresh.get(name) {
             let input = fold::rows(&table, &memory, |_| true).await?;
-            let pin = table.pin(input.files.iter().map(|path| path.display().to_string()));
-            return Ok(Plan { input, pin: Box::new(pin) });
+            return Ok(Plan { pin: Box::new(input.clone()), input });
         }
         let table = self.house.table(name).await?;
         let version = table.load().await?;
         if version.has_foreign_deletes() {
             bail!("{name} holds row-level deletes of another engine; compact it there first");
         }
-        let paths: Vec<String> = version.live_files().filter(|f| f.records > 0).map(|f| f.path.clone()).collect();
-        let pin = table.pin(paths.iter().cloned());
-        Ok(Plan { input: Input::files(paths.into_iter().map(PathBuf::from).collect()), pin: Box::new(pin) })
+        let input = input(&table, version.live_files().filter(|f| f.records > 0)).await?;
+        Ok(Plan { pin: Box::new(input.clone()), input })
     }
 
     /// A view's rows: the models it reads, down to the sky as it is now.
@@ -88,10 +85,11 @@ impl LakeTables {
             });
             return Ok(Input::batch(run.await??));
         }
-        let version = self.house.table(&states.name).await?.load().await?;
+        let table = self.house.table(&states.name).await?;
+        let version = table.load().await?;
         let newest = version.live_files().filter_map(|f| f.partition).max().context("nothing has been built yet")?;
         let files = version.live_files().filter(|f| f.partition.is_some_and(|p| p >= newest - RECENT));
-        Ok(Input::files(files.map(|f| PathBuf::from(&f.path)).collect()))
+        Ok(input(&table, files).await?)
     }
 }
 

@@ -54,7 +54,7 @@ async fn open(config: Config) -> Result<Box<dyn StreamDesk>> {
     let folder = DataDir::open(&config.data_dir)?;
     let line = Line::open(Arc::new(config), &folder, &[]).await?;
     let mut seen = StreamState::default();
-    seen.look(line.stream.log.as_ref(), &line.house.raw, &line.house.clock).await;
+    seen.look(line.stream.log.as_ref(), line.house.raw()?, &line.house.clock).await;
     let board = Supervisor::new(line.house.clock.clone()).board();
     // The folder is held as long as the desk lives, which is as long as the process.
     std::mem::forget(folder);

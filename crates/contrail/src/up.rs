@@ -16,6 +16,7 @@ use contrail_flow::stream::{self, StreamState};
 use contrail_kit::class::BoxError;
 use contrail_kit::supervise::Supervisor;
 use contrail_kit::{Classified, Secret};
+use contrail_lake::LakeTable;
 use contrail_model::Engine;
 use contrail_model::query::{QueryOptions, QueryService};
 use contrail_serve::http::{App, Options};
@@ -54,9 +55,9 @@ pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> 
     for role in roles {
         match role {
             Role::Source => start_source(&mut supervisor, &line),
-            Role::Land => start_land(&mut supervisor, &line, flags, landed.clone()),
-            Role::Build => start_build(&mut supervisor, &line, &folder, landed_seen.clone()),
-            Role::Maintain => start_maintain(&mut supervisor, &line),
+            Role::Land => start_land(&mut supervisor, &line, flags, landed.clone())?,
+            Role::Build => start_build(&mut supervisor, &line, &folder, landed_seen.clone())?,
+            Role::Maintain => start_maintain(&mut supervisor, &line)?,
             Role::Serve => {}
         }
     }
@@ -74,7 +75,7 @@ pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> 
             Some(_) if line.house.config.serve.http.token.is_none() => format!("{url}/?token={secret}"),
             _ => url,
         });
-        start_serve(&mut supervisor, &line, listener, token, demo);
+        start_serve(&mut supervisor, &line, listener, token, demo)?;
     }
     if let (Some(address), true) = (&address, flags.open)
         && let Err(error) = open::that_detached(address)
@@ -127,14 +128,14 @@ fn start_source(supervisor: &mut Supervisor, line: &Line) {
     supervisor.role("source", move |stop| boxed(source::run(source.clone(), stop)));
 }
 
-fn start_land(supervisor: &mut Supervisor, line: &Line, flags: &cli::Up, landed: watch::Sender<u64>) {
+fn start_land(supervisor: &mut Supervisor, line: &Line, flags: &cli::Up, landed: watch::Sender<u64>) -> Result<()> {
     let commit = &line.house.config.land.commit;
     let land = Land {
         log: line.stream.log.clone(),
         registry: line.stream.registry.clone(),
         subject: line.stream.subject.clone(),
-        raw: line.house.raw.clone(),
-        dead: line.house.dead.clone(),
+        raw: line.house.raw()?.clone(),
+        dead: line.house.dead()?.clone(),
         policy: CommitPolicy { interval: commit.interval, rows: commit.rows, bytes: commit.bytes.get() as usize },
         dead_letters: line.house.config.land.dead_letters,
         evolve: line.house.config.lake.evolve,
@@ -147,23 +148,26 @@ fn start_land(supervisor: &mut Supervisor, line: &Line, flags: &cli::Up, landed:
         landed,
     };
     supervisor.role("land", move |stop| boxed(land::run(land.clone(), stop)));
+    Ok(())
 }
 
-fn start_build(supervisor: &mut Supervisor, line: &Line, folder: &DataDir, landed: watch::Receiver<u64>) {
-    let build = builder_parts(line, folder, landed);
+fn start_build(supervisor: &mut Supervisor, line: &Line, folder: &DataDir, landed: watch::Receiver<u64>) -> Result<()> {
+    let build = builder_parts(line, folder, landed)?;
     supervisor.role("build", move |stop| boxed(build::run(build.clone(), stop)));
+    Ok(())
 }
 
-fn start_maintain(supervisor: &mut Supervisor, line: &Line) {
-    let maintain = line.house.upkeep(line.ledger.clone(), line.pulse.clone());
+fn start_maintain(supervisor: &mut Supervisor, line: &Line) -> Result<()> {
+    let maintain = line.house.upkeep(line.ledger.clone(), line.pulse.clone())?;
     supervisor.role("maintain", move |stop| boxed(maintain::run(maintain.clone(), stop)));
+    Ok(())
 }
 
 /// What a builder works with, for the role and for `contrail build`.
-pub fn builder_parts(line: &Line, folder: &DataDir, landed: watch::Receiver<u64>) -> Build {
-    Build {
+pub fn builder_parts(line: &Line, folder: &DataDir, landed: watch::Receiver<u64>) -> Result<Build> {
+    Ok(Build {
         lake: line.house.lake.clone(),
-        raw: line.house.raw.clone(),
+        raw: line.house.raw()?.clone(),
         engine: line.engine.clone(),
         project: line.house.project.clone(),
         publish_interval: line.house.config.build.publish_interval,
@@ -174,10 +178,16 @@ pub fn builder_parts(line: &Line, folder: &DataDir, landed: watch::Receiver<u64>
         landed,
         fresh: line.house.fresh.clone(),
         orders: line.orders.clone(),
-    }
+    })
 }
 
-fn start_serve(supervisor: &mut Supervisor, line: &Line, listener: TcpListener, token: Option<Secret>, demo: bool) {
+fn start_serve(
+    supervisor: &mut Supervisor,
+    line: &Line,
+    listener: TcpListener,
+    token: Option<Secret>,
+    demo: bool,
+) -> Result<()> {
     let boot_id = Uuid::new_v4().simple().to_string()[..8].to_owned();
     let live = LiveSky::new(boot_id, line.house.clock.clone(), identify());
     let query = query_service(&line.house, line.engine.clone(), Some(live.clone()));
@@ -194,12 +204,13 @@ fn start_serve(supervisor: &mut Supervisor, line: &Line, listener: TcpListener, 
         metrics: crate::telemetry::metrics(),
         options: Options { token, open_data: http.open_data, hosts: http.hosts.clone() },
     };
-    let listener = Arc::new(listener.into_std().expect("a bound socket"));
+    let (listener, raw) = (Arc::new(listener.into_std()?), line.house.raw()?.clone());
     supervisor.role("serve", move |stop| {
         let (watched, seen, live) = (watched.clone(), seen.clone(), live.clone());
-        let (app, listener) = (app.clone(), listener.clone());
-        async move { serve(watched, seen, live, app, &listener, demo, stop).await }
+        let (app, listener, raw) = (app.clone(), listener.clone(), raw.clone());
+        async move { serve(watched, raw, seen, live, app, &listener, demo, stop).await }
     });
+    Ok(())
 }
 
 /// For a process without the serve role: who looks after it can ask how it does.
@@ -221,8 +232,10 @@ fn start_health(supervisor: &mut Supervisor, line: &Line, listener: TcpListener)
 }
 
 /// The map's tasks: the log's tail, what is seen of the stream and of other processes, news of the node, and HTTP.
+#[allow(clippy::too_many_arguments, reason = "called once, from just above")]
 async fn serve(
     watched: Watched,
+    raw: LakeTable,
     seen: watch::Sender<StreamState>,
     live: LiveSky,
     app: App,
@@ -243,7 +256,7 @@ async fn serve(
         Ok(())
     };
     let observed = async {
-        let (log, raw, clock) = (line.stream.log.clone(), line.house.raw.clone(), line.house.clock.clone());
+        let (log, clock) = (line.stream.log.clone(), line.house.clock.clone());
         stream::observe(log, raw, clock, seen, stop.clone()).await;
         Ok(())
     };
@@ -261,7 +274,7 @@ async fn serve(
 pub fn query_service(house: &House, engine: Engine, live: Option<LiveSky>) -> QueryService {
     let config = &house.config.query;
     let options = QueryOptions {
-        folders: vec![house.warehouse.clone()],
+        folders: vec![house.readable.clone()],
         process_memory: config.process_memory.get(),
         memory: config.memory.get(),
         threads: config.threads,

@@ -25,7 +25,7 @@ const ATTEMPTS: usize = 20;
 
 async fn open(config: Config, table: Option<&str>) -> Result<(Maintain, Vec<Kept>)> {
     let house = House::visit(Arc::new(config)).await?;
-    let maintain = house.upkeep(house.ledger()?, Pulse::default());
+    let maintain = house.upkeep(house.ledger()?, Pulse::default())?;
     let mut kept = maintain.tables().await?;
     if let Some(name) = table {
         kept.retain(|kept| kept.table.name() == name);

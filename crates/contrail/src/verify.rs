@@ -12,7 +12,7 @@ use crate::line::House;
 pub async fn run(config: Config, json: bool) -> Result<()> {
     let house = House::visit(Arc::new(config)).await?;
     let engine = house.engine()?;
-    let mut findings = verify::offsets(&house.raw, &house.dead, &engine).await?;
+    let mut findings = verify::offsets(house.raw()?, house.dead()?, &engine).await?;
     for model in verify::provable(&house.project) {
         let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{prefix} {bar:30} {pos} of {len}")?);
         bar.set_prefix(model.name.clone());

@@ -28,7 +28,7 @@ const TOOLS: &[&str] = &["contrail-testkit", "contrail-bench", "xtask"];
 const OWNERS: &[(&str, &str)] = &[
     ("iceberg", "contrail-lake"),
     ("iceberg-catalog-rest", "contrail-lake"),
-    ("iceberg-storage-opendal", "contrail-lake"),
+    ("object_store", "contrail-lake"),
     ("parquet", "contrail-lake"),
     ("duckdb", "contrail-model"),
     ("libduckdb-sys", "contrail-model"),

@@ -9,13 +9,13 @@ use arrow::datatypes::TimestampMicrosecondType;
 use contrail_kit::crash;
 use contrail_lake::{Change, EncodedFile, LakeTable, LiveFile, Version};
 use contrail_model::project::Severity;
-use contrail_model::{Engine, Input, Model, winner};
+use contrail_model::{Engine, Model, winner};
 use contrail_types::time::{HOUR, MINUTE, hour_of};
 use contrail_types::{Micros, Transform};
 use uuid::Uuid;
 
 use super::recent::{KEY_COLUMNS, Keys, Known, Recent};
-use super::{BuildError, blocking, fence_on, paths};
+use super::{BuildError, blocking, fence_on, input};
 use crate::rules::deriving::{self, Appended, Incoming, Order, Progress};
 
 /// Rows of raw input that one build takes at most, unless a single file has more: keeps memory flat while catching up.
@@ -103,13 +103,9 @@ impl Append {
     }
 
     async fn run(&self, files: &[Arc<LiveFile>]) -> Result<RecordBatch, BuildError> {
-        let (engine, model, input) = (self.engine.clone(), self.model.clone(), Input::files(paths(files.iter())));
-        let (name, pin) = (self.input.name().to_owned(), self.input.pin(files.iter().map(|f| f.path.clone())));
-        blocking(move || {
-            let _pin = pin;
-            engine.run(&model, &[(&name, input)]).map_err(BuildError::from)
-        })
-        .await
+        let (engine, model, name) = (self.engine.clone(), self.model.clone(), self.input.name().to_owned());
+        let input = input(&self.input, files).await?;
+        blocking(move || engine.run(&model, &[(&name, input)]).map_err(BuildError::from)).await
     }
 
     /// After a start: the keys of the last minutes, from the files that can hold them.

@@ -18,7 +18,7 @@ use contrail_types::{Micros, Transform};
 use uuid::Uuid;
 
 use super::append::Step;
-use super::{BuildError, blocking, fence_on, hours_after, paths};
+use super::{BuildError, blocking, fence_on, hours_after};
 use crate::rules::deriving::{self, Follow, Progress};
 
 /// A fold's growing hours, shared with those who ask questions.
@@ -135,11 +135,10 @@ impl FoldTable {
     ) -> Result<(), BuildError> {
         for &hour in hours {
             let files: Vec<_> = version.files_in(Transform::Hour.value(hour)).cloned().collect();
-            let pin = input.pin(files.iter().map(|f| f.path.clone()));
+            let rows = super::input(input, &files).await?;
             let (engine, model, memory) = (self.engine.clone(), self.model.clone(), self.memory.clone());
-            let (name, rows) = (self.input().to_owned(), Input::files(paths(files.iter())));
+            let name = self.input().to_owned();
             blocking(move || {
-                let _pin = pin;
                 let folded = engine.run(&model, &[(&name, rows)])?;
                 let mut memory = memory.lock().unwrap();
                 memory.forget(hour);
@@ -248,7 +247,7 @@ pub async fn rows(table: &LakeTable, memory: &Memory, wanted: impl Fn(Micros) ->
                 wanted(hour) && !held.contains(&hour)
             })
     });
-    let input = Input::files(paths(files));
+    let input = super::input(table, files).await?;
     Ok(if batch.num_rows() > 0 { input.and_batches(vec![batch]) } else { input })
 }
 

@@ -93,7 +93,7 @@ fn writer(attempt: &mut Attempt<'_>, kind: &str, spec_id: i32) -> Result<(Manife
         Some(spec) => spec.as_ref().clone(),
         None => metadata.default_partition_spec().as_ref().clone(),
     };
-    let files = &attempt.table.0.lake.files;
+    let files = attempt.table.0.store.files();
     let output = files.new_output(&path).doing(|| format!("write manifest {path}"))?;
     let schema = metadata.current_schema().clone();
     Ok((ManifestWriterBuilder::new(output, Some(attempt.snapshot_id), schema, spec).build_v2_data(), path))

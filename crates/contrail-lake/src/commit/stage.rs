@@ -173,7 +173,7 @@ async fn write_list(
     let (snapshot_id, number) = (attempt.snapshot_id, attempt.number);
     let path = attempt.path(&format!("snap-{snapshot_id}-{number}-{}.avro", attempt.id));
     let parent = attempt.base.snapshot_id();
-    let files = &attempt.table.0.lake.files;
+    let files = attempt.table.0.store.files();
     let written = async {
         let output = files.new_output(&path)?.writer().await?;
         let mut writer = ManifestListWriter::v2(output, snapshot_id, parent, sequence_number);

@@ -9,7 +9,6 @@ use super::merge::{Input, Merged};
 use crate::change::Change;
 use crate::commit::{CommitFailed, Committed};
 use crate::error::LakeError;
-use crate::read::FileRows;
 use crate::shape::TableShape;
 use crate::table::LakeTable;
 use crate::version::LiveFile;
@@ -129,7 +128,7 @@ impl LakeTable {
     fn input(&self, shape: &TableShape, file: &LiveFile, batch_size: usize) -> Result<Input, LakeError> {
         let schema: &SchemaRef = shape.schema();
         if self.0.sort_order_id.is_none() || file.data.sort_order_id() == self.0.sort_order_id {
-            return Ok(Box::new(FileRows::open(&file.path, schema, batch_size)?));
+            return Ok(Box::new(self.rows_of(&file.path, schema, batch_size)?));
         }
         let rows: RecordBatch = sorted(shape, &self.read_under(shape, [&file.path], None)?, None)?;
         Ok(Box::new(std::iter::once(Ok(rows))))

@@ -1,20 +1,15 @@
-//! Which files a table's metadata names, and which lie in its folder. Paths are compared without their scheme.
+//! Which files a table's metadata names, and which lie in its folder. Paths are compared in their plain form.
 
-use std::collections::{BTreeSet, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
 
 use iceberg::spec::{ManifestFile, TableMetadata};
 
 use super::queue::Retired;
 use crate::entries::read_list;
 use crate::error::LakeError;
-use crate::storage::local_path;
+use crate::storage::plain;
 use crate::table::LakeTable;
 use crate::version::Version;
-
-fn plain(location: &str) -> String {
-    local_path(location).display().to_string()
-}
 
 /// Every file that the metadata, its log and the kept snapshots name.
 pub(super) async fn reachable(table: &LakeTable, version: &Version) -> Result<HashSet<String>, LakeError> {
@@ -80,13 +75,16 @@ pub(super) async fn files_of(
     let mut seen = HashSet::new();
     for snapshot in snapshots {
         files.insert(plain(&snapshot.manifest_list));
-        if !local_path(&snapshot.manifest_list).exists() {
+        if !table.0.store.exists(&snapshot.manifest_list).await? {
             continue;
         }
         for manifest in read_list(&table.0, metadata, &snapshot.manifest_list).await? {
             // Live entries of a manifest that some kept snapshot has are live there.
             let path = plain(&manifest.manifest_path);
-            if kept.contains(&manifest.manifest_path) || !seen.insert(path.clone()) || !Path::new(&path).exists() {
+            if kept.contains(&manifest.manifest_path) || !seen.insert(path.clone()) {
+                continue;
+            }
+            if !table.0.store.exists(&path).await? {
                 continue;
             }
             add_entries(table, &manifest, &mut files).await?;
@@ -118,34 +116,4 @@ async fn add_entries(table: &LakeTable, manifest: &ManifestFile, files: &mut Has
     let entries = table.0.entries.manifest(&table.0, manifest).await?;
     files.extend(entries.live.iter().map(|file| plain(&file.path)));
     Ok(())
-}
-
-/// Every file under the table's folder.
-pub(super) async fn list(table: &LakeTable) -> Result<BTreeSet<String>, LakeError> {
-    let root = local_path(&table.0.location);
-    let failed = |path: &Path, source| LakeError::Io { doing: "list", path: path.display().to_string(), source };
-    let walk = move || {
-        let (mut files, mut folders) = (BTreeSet::new(), vec![root]);
-        while let Some(folder) = folders.pop() {
-            for entry in entries(&folder).map_err(|error| failed(&folder, error))? {
-                match entry.is_dir() {
-                    true => folders.push(entry),
-                    false => drop(files.insert(entry.display().to_string())),
-                }
-            }
-        }
-        Ok(files)
-    };
-    tokio::task::spawn_blocking(walk).await.unwrap_or_else(|panic| {
-        Err(LakeError::Io { doing: "list", path: table.0.location.clone(), source: std::io::Error::other(panic) })
-    })
-}
-
-/// A folder's entries; none if it has gone in the meantime.
-fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    match std::fs::read_dir(folder) {
-        Ok(entries) => entries.map(|entry| entry.map(|e| e.path())).collect(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
 }

@@ -1,12 +1,8 @@
 //! The orphan sweep: files that a crash, or an attempt of unknown fate, has left behind.
 
-use std::path::Path;
-use std::time::UNIX_EPOCH;
-
 use contrail_types::Micros;
 use contrail_types::time::DAY;
 
-use super::delete;
 use crate::change::Change;
 use crate::commit::{CommitFailed, SWEPT};
 use crate::error::LakeError;
@@ -28,7 +24,7 @@ impl LakeTable {
         self.commit(Change::properties().set_from(later), |_| Ok(())).await?;
         contrail_kit::crash::point("lake.sweep.after_limit")?;
         let old = self.orphans_until(limit).await?;
-        delete(old.clone()).await?;
+        self.delete(old.clone()).await?;
         Ok(old)
     }
 
@@ -38,16 +34,16 @@ impl LakeTable {
     }
 
     async fn orphans_until(&self, limit: Micros) -> Result<Vec<String>, LakeError> {
-        let mut orphans = self.fsck().await?.orphans;
-        orphans.retain(|path| {
-            let written_at = time_in(path).or_else(|| modified(path));
-            written_at.is_some_and(|at| at <= limit) && !self.0.pins.is_pinned(path)
-        });
-        Ok(orphans)
+        let mut old: Vec<String> = Vec::new();
+        for path in self.fsck().await?.orphans {
+            let written_at = match time_in(&path) {
+                Some(at) => Some(at),
+                None => self.0.store.modified(&path).await,
+            };
+            if written_at.is_some_and(|at| at <= limit) && !self.0.pins.is_pinned(&path) {
+                old.push(path);
+            }
+        }
+        Ok(old)
     }
-}
-
-fn modified(path: &str) -> Option<Micros> {
-    let modified = std::fs::metadata(Path::new(path)).ok()?.modified().ok()?;
-    Some(modified.duration_since(UNIX_EPOCH).ok()?.as_micros() as Micros)
 }

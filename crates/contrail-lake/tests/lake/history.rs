@@ -6,7 +6,7 @@ use contrail_lake::{Change, CommitFailed, Compaction, LakeTable};
 use contrail_types::time::{DAY, MINUTE};
 use proptest::prelude::*;
 
-use crate::support::{FIRST_HOUR, START, Sandbox, ids_of, open, rows};
+use crate::support::{FIRST_HOUR, Sandbox, ids_of, open, rows};
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -170,23 +170,37 @@ async fn compare(table: &LakeTable, model: &Model) {
     }
 }
 
+/// Lives through `ops` and compares after each of them.
+async fn live_through(sandbox: &Sandbox, ops: &[Op]) {
+    let (mut table, mut model, mut now) = (sandbox.table().await, Model::default(), sandbox.clock.now());
+    for op in ops {
+        apply(sandbox, &mut table, &mut model, op, &mut now).await;
+        compare(&table, &model).await;
+    }
+    let table = sandbox.table().await;
+    compare(&table, &model).await;
+    let fsck = table.fsck().await.unwrap();
+    assert_eq!((fsck.orphans, fsck.missing), (vec![], vec![]));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_table_is_what_its_history_says(ops in prop::collection::vec(op(), 1..25)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let sandbox = Sandbox::new();
-            let (mut table, mut model, mut now) = (sandbox.table().await, Model::default(), START);
-            for op in &ops {
-                apply(&sandbox, &mut table, &mut model, op, &mut now).await;
-                compare(&table, &model).await;
-            }
-            let table = sandbox.table().await;
-            compare(&table, &model).await;
-            let fsck = table.fsck().await.unwrap();
-            assert_eq!((fsck.orphans, fsck.missing), (vec![], vec![]));
-        });
+        runtime.block_on(live_through(&Sandbox::new(), &ops));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_remote_table_too_live(ops in prop::collection::vec(op(), 10..25)) {
+        // Encoding blocks its thread until the store has the file.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap();
+        let Some(sandbox) = Sandbox::remote() else { return Ok(()) };
+        runtime.block_on(live_through(&sandbox, &ops));
     }
 }

@@ -20,7 +20,7 @@ use contrail_types::time::{DAY, HOUR, MINUTE, ZONE, timestamp};
 
 use crate::support::{FIRST_HOUR, START, Sandbox, ids, open, rows};
 
-fn python() -> Option<PathBuf> {
+pub fn python() -> Option<PathBuf> {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.contrail/venv/bin/python");
     let path = std::env::var_os("CONTRAIL_PYTHON").map_or(default, PathBuf::from);
     let works = Command::new(&path).args(["-c", "import pyiceberg, pyarrow"]).output();
@@ -69,23 +69,22 @@ fn plain_columns() -> Vec<Column> {
     all.enumerate().map(|(n, kind)| Column::new(&format!("gained_{n}"), kind, true, "A column gained later")).collect()
 }
 
-fn check(python: &Path, sandbox: &Sandbox, table: &LakeTable, waiting: &[String], more: &[&str]) {
+pub fn check(python: &Path, sandbox: &Sandbox, table: &LakeTable, waiting: &[String], more: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lake/check.py");
     let queued = sandbox.folder.path().join("queued.json");
     std::fs::write(&queued, serde_json::to_vec(waiting).unwrap()).unwrap();
-    let output = Command::new(python)
-        .arg(script)
-        .arg(sandbox.folder.path().join("catalog.db"))
-        .arg(queued)
-        .args(more)
-        .output()
-        .unwrap();
+    let mut command = Command::new(python);
+    match &sandbox.remote {
+        Some(remote) => command.arg(script).arg(&remote.catalog).arg(queued).args(["--namespace", &remote.namespace]),
+        None => command.arg(script).arg(sandbox.folder.path().join("catalog.db")).arg(queued),
+    };
+    let output = command.args(more).output().unwrap();
     let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}: {out}\n{error}", table.name());
     println!("{out}");
 }
 
-async fn fsck(table: &LakeTable) -> Vec<String> {
+pub async fn fsck(table: &LakeTable) -> Vec<String> {
     let fsck = table.fsck().await.unwrap();
     assert_eq!((fsck.orphans, fsck.missing), (vec![], vec![]));
     fsck.queued

@@ -15,7 +15,8 @@ use crate::support::{Sandbox, def, ids, open, rows};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_embedded_catalog_keeps_the_contract() {
     let sandbox = Sandbox::new();
-    conformance::catalog(sandbox.catalog(), sandbox.catalog(), &sandbox.folder.path().join("warehouse")).await;
+    let folder = sandbox.folder.path().join("warehouse");
+    conformance::catalog(sandbox.catalog(), sandbox.catalog(), "conformance", folder.to_str().unwrap()).await;
 }
 
 #[tokio::test]

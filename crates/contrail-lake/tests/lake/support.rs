@@ -5,8 +5,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, ListArray, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Int32Type};
 use arrow::record_batch::RecordBatch;
-use contrail_kit::Clock;
-use contrail_lake::{FenceFailure, Lake, LakeOptions, LakeTable, SqliteCatalog, TableCatalog, Version};
+use contrail_kit::{Clock, Secret};
+use contrail_lake::{
+    CacheOptions, FenceFailure, Lake, LakeOptions, LakeTable, RemoteOptions, RestCatalog, RestOptions, S3Options,
+    SqliteCatalog, TableCatalog, Version,
+};
+use contrail_testkit::Services;
+use contrail_testkit::live::fresh_name;
 use contrail_types::time::{HOUR, ZONE, timestamp};
 use contrail_types::{Column, TableDef, Transform};
 
@@ -36,11 +41,40 @@ pub fn def() -> TableDef {
 pub struct Sandbox {
     pub folder: tempfile::TempDir,
     pub clock: Clock,
+    /// Where the lake is not on this machine.
+    pub remote: Option<Remote>,
+}
+
+/// A namespace of its own in a REST catalog over an S3-compatible store.
+#[derive(Clone)]
+pub struct Remote {
+    pub catalog: String,
+    pub s3: S3Options,
+    pub warehouse: String,
+    pub namespace: String,
 }
 
 impl Sandbox {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), clock: Clock::fixed(START) }
+        Self { folder: tempfile::tempdir().unwrap(), clock: Clock::fixed(START), remote: None }
+    }
+
+    /// On the services of this machine; `None`, and a line that says why, without them. The clock stands at the real
+    /// time, which the catalog goes by.
+    pub fn remote() -> Option<Self> {
+        let (store, catalog) = (Services::s3()?, Services::catalog()?);
+        let namespace = fresh_name("lake");
+        let s3 = S3Options {
+            endpoint: Some(store.endpoint),
+            region: Some(store.region),
+            path_style: Some(true),
+            keys: Some((store.access_key, Secret::new(store.secret_key))),
+            ca: None,
+        };
+        let warehouse = format!("s3://{}/tests", store.bucket);
+        let remote = Remote { catalog: catalog.s3_uri, s3, warehouse, namespace };
+        let clock = Clock::fixed(Clock::system().now());
+        Some(Self { folder: tempfile::tempdir().unwrap(), clock, remote: Some(remote) })
     }
 
     pub fn catalog(&self) -> Arc<SqliteCatalog> {
@@ -48,11 +82,20 @@ impl Sandbox {
     }
 
     pub fn lake(&self) -> Lake {
-        self.lake_on(self.catalog())
+        match &self.remote {
+            Some(remote) => self.lake_on(Arc::new(remote.catalog())),
+            None => self.lake_on(self.catalog()),
+        }
     }
 
     /// A lake of its own on the same files: another process, as far as the lake can tell.
     pub fn lake_on(&self, catalog: Arc<dyn TableCatalog>) -> Lake {
+        if let Some(Remote { s3, warehouse, namespace, .. }) = self.remote.clone() {
+            let cache = CacheOptions { folder: self.folder.path().join("cache"), limit_bytes: 1 << 30 };
+            let (warehouse, queue) = (Some(warehouse), self.folder.path().join("queue.db"));
+            let options = RemoteOptions { namespace, warehouse, queue, s3, cache };
+            return Lake::open_remote(catalog, options, self.clock.clone()).unwrap();
+        }
         let options = LakeOptions {
             namespace: "aviation".into(),
             warehouse: self.folder.path().join("warehouse"),
@@ -63,6 +106,12 @@ impl Sandbox {
 
     pub async fn table(&self) -> LakeTable {
         self.lake().ensure(&def()).await.unwrap()
+    }
+}
+
+impl Remote {
+    pub fn catalog(&self) -> RestCatalog {
+        RestCatalog::open(RestOptions::new(&self.catalog)).unwrap()
     }
 }
 

@@ -1,5 +1,7 @@
 //! How rows come in and go out: inputs as SQL relations, parameters, results as Arrow of a wanted schema.
 
+use std::any::Any;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,20 +20,37 @@ use super::scan::{Lease, Scans};
 pub struct Input {
     pub files: Vec<PathBuf>,
     pub batches: Vec<RecordBatch>,
+    #[allow(dead_code, reason = "held, never looked at")]
+    keep: Option<Keep>,
+}
+
+/// Whatever keeps files where they are, as long as an input that names them lives.
+#[derive(Clone)]
+struct Keep(#[allow(dead_code, reason = "held, never looked at")] Arc<dyn Any + Send + Sync>);
+
+impl fmt::Debug for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keep")
+    }
 }
 
 impl Input {
     pub fn batch(batch: RecordBatch) -> Self {
-        Self { files: Vec::new(), batches: vec![batch] }
+        Self { batches: vec![batch], ..Self::default() }
     }
 
     pub fn batches(batches: Vec<RecordBatch>) -> Self {
-        Self { files: Vec::new(), batches }
+        Self { batches, ..Self::default() }
     }
 
     /// Local paths of the table's Parquet files, read by field id.
     pub fn files(files: Vec<PathBuf>) -> Self {
-        Self { files, batches: Vec::new() }
+        Self { files, ..Self::default() }
+    }
+
+    /// Like [`Input::files`]; `keep` keeps them where they are, until the last copy of this input is gone.
+    pub fn kept_files(files: Vec<PathBuf>, keep: impl Any + Send + Sync) -> Self {
+        Self { keep: Some(Keep(Arc::new(keep))), ..Self::files(files) }
     }
 
     pub fn and_batches(mut self, batches: Vec<RecordBatch>) -> Self {

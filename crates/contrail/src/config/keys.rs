@@ -128,7 +128,9 @@ pub fn uncommented() -> String {
 pub fn hidden_key(line: &str) -> Option<&str> {
     let rest = line.strip_prefix('#')?;
     let key = rest.split(" = ").next()?;
-    let is_key = rest.contains(" = ") && !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let is_key = rest.contains(" = ")
+        && !key.is_empty()
+        && key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     (rest.starts_with('[') || is_key).then_some(rest)
 }
 
@@ -191,6 +193,7 @@ mod tests {
         for (line, expected) in [
             ("#interval = \"90s\"", Some("interval = \"90s\"")),
             ("#[feed.receiver]", Some("[feed.receiver]")),
+            ("#oauth2_uri = \"x\"", Some("oauth2_uri = \"x\"")),
             ("# What stands = an example", None),
             ("interval = \"90s\"", None),
             ("", None),

@@ -141,7 +141,8 @@ pub struct Shown {
 
 fn is_secret(last: &str) -> bool {
     // Keys of librdkafka have dots in them, and a private key may stand in one.
-    last == "token" || ["secret", "password", ".pem", "oauthbearer.config"].iter().any(|part| last.contains(part))
+    ["token", "credential"].contains(&last)
+        || ["secret", "password", ".pem", "oauthbearer.config"].iter().any(|part| last.contains(part))
 }
 
 /// The typed sections. A value of the wrong type is reported with its own key and origin.

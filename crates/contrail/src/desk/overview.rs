@@ -9,7 +9,7 @@ use contrail_kit::class::chain;
 use contrail_lake::Version;
 use contrail_log::{codec, not_in_table, registry};
 use contrail_serve::api::{self, Time};
-use contrail_types::TableDef;
+use contrail_types::{TableDef, state};
 
 use crate::line::Line;
 use crate::node::{Watched, status};
@@ -20,7 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub async fn overview(watched: &Watched) -> api::Stream {
     let (line, seen) = (&watched.line, &watched.seen.borrow().clone());
     let (stream, config) = (&line.stream, &line.house.config);
-    let raw = line.house.raw.load().await.ok();
+    let raw = match line.house.raw() {
+        Ok(raw) => raw.load().await.ok(),
+        Err(_) => None,
+    };
     let writers = raw.as_ref().map(|raw| writers(raw, &seen.name)).unwrap_or_default();
     let bounds = seen.bounds.clone();
     let partitions: Vec<api::Partition> = bounds
@@ -123,7 +126,10 @@ async fn schemas(line: &Line) -> api::RegistryStatus {
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok((level, versions))) => {
             status.level = Some(level.to_string());
-            status.versions = history(&versions, line.house.raw.shape().def());
+            status.versions = match line.house.raw() {
+                Ok(raw) => history(&versions, raw.shape().def()),
+                Err(_) => history(&versions, &state::raw_table()),
+            };
         }
         Ok(Err(error)) => status.error = Some(chain(&error)),
         Err(_) => status.error = Some(format!("the registry did not answer within {} s", PATIENCE.as_secs())),
@@ -173,7 +179,9 @@ async fn dead_letters(line: &Line, raw: Option<&Version>) -> api::DeadLetterStat
         topic: line.stream.kafka.as_ref().map(|kafka| kafka.dead_letter_topic()),
         ..api::DeadLetterStatus::default()
     };
-    if let Ok(dead) = line.house.dead.load().await {
+    if let Ok(dead) = line.house.dead()
+        && let Ok(dead) = dead.load().await
+    {
         status.rows = dead.totals().0;
         let latest = dead.live_files().filter_map(|file| file.bounds("landed_at")).map(|(_, upper)| upper).max();
         status.last_at = latest.map(Time);

@@ -27,7 +27,8 @@ pub async fn answer(node: &LineNode, request: CatalogRequest) -> Result<api::Cat
             api::Catalog::Tables(all)
         }
         CatalogRequest::Evolve { table, dry_run } if table == STATES_RAW => {
-            api::Catalog::Evolved(evolve::answer(&node.line, dry_run).await.map_err(problem)?)
+            let raw = node.line.house.raw().map_err(|e| Problem::unavailable(e.to_string()))?;
+            api::Catalog::Evolved(evolve::answer(&node.line, raw, dry_run).await.map_err(problem)?)
         }
         CatalogRequest::Evolve { table, .. } => {
             let detail = format!("{table} gains no columns of the stream: only {STATES_RAW} does");
@@ -135,7 +136,7 @@ pub async fn table(house: &House, name: &str, whole: bool) -> Result<api::Table,
 
 /// What upkeep does to a table; none where the ledger cannot be read.
 async fn upkeep(house: &House, name: &str) -> Option<api::TableUpkeep> {
-    let upkeep = house.upkeep(house.ledger().ok()?, Pulse::default());
+    let upkeep = house.upkeep(house.ledger().ok()?, Pulse::default()).ok()?;
     let totals = upkeep.ledger.upkeep_totals().ok()?.remove(name).unwrap_or_default();
     let kept = upkeep.kept(name).await.ok()??;
     Some(api::TableUpkeep {
