@@ -19,6 +19,8 @@ pub struct Change {
     pub(crate) unset: BTreeSet<String>,
     pub(crate) summary: BTreeMap<String, String>,
     pub(crate) columns: Vec<Column>,
+    /// The files to add are some snapshot's already: they stay if the change does not land.
+    pub(crate) of_others: bool,
 }
 
 pub(crate) enum Remove {
@@ -42,7 +44,7 @@ pub(crate) enum Settings {
 impl Change {
     fn new(operation: Operation, add: Vec<EncodedFile>, remove: Remove) -> Self {
         let (settings, unset, summary, columns) = (Vec::new(), BTreeSet::new(), BTreeMap::new(), Vec::new());
-        Self { operation, add, remove, settings, unset, summary, columns }
+        Self { operation, add, remove, settings, unset, summary, columns, of_others: false }
     }
 
     /// Adds files. Without any, an empty snapshot: progress without rows.
@@ -83,6 +85,11 @@ impl Change {
     /// attempt, else [`crate::CommitFailed::Stale`].
     pub fn replace(old: impl IntoIterator<Item = impl Into<String>>, new: Vec<EncodedFile>) -> Self {
         Self::new(Operation::Overwrite, new, Remove::Paths(old.into_iter().map(Into::into).collect()))
+    }
+
+    /// The files that it adds belong to a snapshot already.
+    pub(crate) fn of_others(self) -> Self {
+        Self { of_others: true, ..self }
     }
 
     /// Takes files away with their rows (retention). All must be live at every attempt, else

@@ -136,7 +136,7 @@ impl LakeTable {
                 metrics::counter!("contrail_lake_commit_conflicts_total", "table" => self.name().to_owned())
                     .increment(u64::from(committed.attempts - 1));
             }
-            Err(error) if !error.is_crash() && !commit.doubt => {
+            Err(error) if !error.is_crash() && !commit.doubt && !change.of_others => {
                 let files = std::mem::take(&mut commit.add);
                 self.discard(files).await;
             }

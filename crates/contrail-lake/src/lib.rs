@@ -11,7 +11,7 @@
 //! - Upkeep never fails a commit.
 //!
 //! Reading order: [`catalog`] (the seam), [`lake`], [`table`], [`shape`], [`version`], [`change`], [`commit`], then [`write`],
-//! [`read`], [`upkeep`]. `storage` and `schema` are the two borders, `entries` keeps manifests in memory, [`cache`] copies
+//! [`read`], [`travel`], [`upkeep`]. `storage` and `schema` are the two borders, `entries` keeps manifests in memory, [`cache`] copies
 //! of a store's files on disk.
 
 pub mod cache;
@@ -28,6 +28,7 @@ mod schema;
 pub mod shape;
 pub mod storage;
 pub mod table;
+pub mod travel;
 pub mod upkeep;
 pub mod version;
 pub mod write;
@@ -43,6 +44,7 @@ pub use lake::{Lake, LakeOptions, RemoteOptions};
 pub use shape::TableShape;
 pub use storage::{S3Options, StoreError};
 pub use table::LakeTable;
+pub use travel::{At, TravelError};
 pub use upkeep::{Compacted, Compaction, Fsck, GRACE, Pin, Upkeep};
 pub use version::{LiveFile, SnapshotInfo, Version};
 pub use write::EncodedFile;

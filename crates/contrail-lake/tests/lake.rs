@@ -18,5 +18,7 @@ mod races;
 mod remote_live;
 #[path = "lake/support.rs"]
 mod support;
+#[path = "lake/travel.rs"]
+mod travel;
 #[path = "lake/upkeep.rs"]
 mod upkeep;

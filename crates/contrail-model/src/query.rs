@@ -8,6 +8,7 @@ mod child;
 mod gate;
 mod process;
 mod service;
+mod versions;
 mod wire;
 
 use std::any::Any;
@@ -31,8 +32,9 @@ pub trait Tables: Send + Sync + 'static {
     /// Every table that a statement may name, with its columns (for SHOW, DESCRIBE, information_schema).
     fn names(&self) -> Vec<TableDef>;
 
-    /// The rows of a table as of now, and something that keeps its files from being deleted while it lives.
-    async fn plan(&self, table: &str) -> Result<Plan, String>;
+    /// The rows of a table, and something that keeps its files from being deleted while it lives. As of now, or as they
+    /// were: `at` is a snapshot id, a time or a tag.
+    async fn plan(&self, table: &str, at: Option<&str>) -> Result<Plan, String>;
 }
 
 /// A table's rows for one statement.

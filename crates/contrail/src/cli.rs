@@ -152,6 +152,9 @@ pub struct Sql {
     /// Most rows to return
     #[arg(long, default_value_t = 100_000)]
     pub limit: usize,
+    /// Reads every table as it was: a time, a snapshot id or a tag. For one table: FROM t AT (VERSION => ...)
+    #[arg(long, value_name = "WHEN")]
+    pub as_of: Option<String>,
     /// File to write the result to
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -189,6 +192,27 @@ pub enum Tables {
     History { table: String },
     /// Live data files of a table
     Files { table: String },
+    /// Keeps a version of a table under a name, or shows its names
+    Tag {
+        table: String,
+        /// The name; without it, those there are
+        name: Option<String>,
+        /// A time, a snapshot id or another tag; the version of now without it
+        #[arg(long, value_name = "WHEN")]
+        at: Option<String>,
+        /// Removes the name
+        #[arg(long, conflicts_with = "at")]
+        delete: bool,
+    },
+    /// Makes a table what it was, with its record of progress, by a new snapshot; no node may run
+    Rollback {
+        table: String,
+        /// A time, a snapshot id or a tag
+        to: String,
+        /// Only says what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// What upkeep has done, newest first
     Upkeep {
         /// To this table only

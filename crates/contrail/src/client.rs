@@ -50,8 +50,8 @@ impl Node {
     }
 
     /// Starts a statement; the answer is an Arrow stream.
-    pub async fn sql(&self, sql: &str, limit: usize) -> Result<Response> {
-        let body = serde_json::json!({ "sql": sql, "limit": limit });
+    pub async fn sql(&self, sql: &str, limit: usize, as_of: Option<&str>) -> Result<Response> {
+        let body = serde_json::json!({ "sql": sql, "limit": limit, "as_of": as_of });
         let request = self.client.post(format!("{}/api/v1/sql", self.address.url)).json(&body);
         let request = request.header("accept", "application/vnd.apache.arrow.stream");
         good(request.bearer_auth(&self.address.token).send().await?).await

@@ -26,6 +26,7 @@ mod topic;
 mod up;
 mod upkeep;
 mod verify;
+mod versions;
 
 use std::process::ExitCode;
 

@@ -124,7 +124,7 @@ impl Node for LineNode {
         // One more than is shown, so that the reader knows whether there was more.
         let rows = request.limit.map_or(configured.rows, |limit| limit as u64).min(most) + 1;
         let limits = Limits { rows, time: configured.timeout, ..Limits::default() };
-        let rows = self.query.query(&request.sql, limits).await.map_err(query_problem)?;
+        let rows = self.query.query_at(&request.sql, request.as_of.as_deref(), limits).await.map_err(query_problem)?;
         let schema = rows.schema();
         let batches = futures::stream::unfold(Some(rows), |rows| async move {
             let mut rows = rows?;

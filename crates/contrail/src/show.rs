@@ -12,7 +12,7 @@ use crate::cli::Tables;
 use crate::config::Config;
 use crate::line::House;
 use crate::node::catalog;
-use crate::upkeep;
+use crate::{upkeep, versions};
 
 pub async fn assets(config: Config, json: bool) -> Result<()> {
     let house = House::visit(Arc::new(config)).await?;
@@ -48,6 +48,10 @@ pub async fn tables(config: Config, command: Option<Tables>, json: bool) -> Resu
             if json { print_json(&shown.snapshots) } else { history(&shown.snapshots) }
         }
         Some(Tables::Files { table }) => files(&house(config).await?, &table, json).await,
+        Some(Tables::Tag { table, name, at, delete }) => {
+            versions::tag(config, &table, name.as_deref(), at.as_deref(), delete, json).await
+        }
+        Some(Tables::Rollback { table, to, dry_run }) => versions::rollback(config, &table, &to, dry_run, json).await,
         Some(Tables::Upkeep { table, limit }) => upkeep::history(config, table.as_deref(), limit, json).await,
         Some(Tables::Compact { table, dry_run }) => upkeep::compact(config, table.as_deref(), dry_run, json).await,
         Some(Tables::Expire { table, dry_run }) => upkeep::expire(config, table.as_deref(), dry_run, json).await,

@@ -27,11 +27,11 @@ pub async fn run(config: Config, asked: Sql, json: bool) -> Result<()> {
     }
     let (schema, batches) = match Node::find(&config.data_dir).await {
         Some(node) => {
-            let bytes = node.sql(&statement, asked.limit).await?.bytes().await?;
+            let bytes = node.sql(&statement, asked.limit, asked.as_of.as_deref()).await?.bytes().await?;
             let reader = StreamReader::try_new(io::Cursor::new(bytes), None)?;
             (reader.schema(), reader.collect::<Result<Vec<_>, _>>()?)
         }
-        None => own(config, &statement, asked.limit).await?,
+        None => own(config, &statement, &asked).await?,
     };
     let out: Box<dyn Write + Send> = match &asked.output {
         Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
@@ -42,11 +42,13 @@ pub async fn run(config: Config, asked: Sql, json: bool) -> Result<()> {
 }
 
 /// Without a node: the lake is opened for this one statement.
-async fn own(config: Config, statement: &str, limit: usize) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+async fn own(config: Config, statement: &str, asked: &Sql) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let limit = asked.limit;
     let limits = Limits { rows: limit as u64, time: config.query.timeout, ..Limits::default() };
     let house = House::visit(Arc::new(config)).await?;
     let service = query_service(&house, house.engine()?, None);
-    let mut rows = service.query(statement, limits).await.map_err(|e| Usage(e.to_string()))?;
+    let mut rows =
+        service.query_at(statement, asked.as_of.as_deref(), limits).await.map_err(|e| Usage(e.to_string()))?;
     let mut batches = Vec::new();
     while let Some(batch) = rows.next().await? {
         batches.push(batch);

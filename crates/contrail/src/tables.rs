@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
 use async_trait::async_trait;
 use contrail_flow::build::{fold, input};
+use contrail_lake::At;
 use contrail_model::query::{Plan, Tables};
 use contrail_model::{Engine, Input, Kind, Model};
 use contrail_serve::LiveSky;
@@ -32,10 +33,15 @@ impl Tables for LakeTables {
         raw.chain(models).collect()
     }
 
-    async fn plan(&self, name: &str) -> Result<Plan, String> {
-        let plan = match self.house.project.get(name).filter(|model| model.kind == Kind::View) {
-            Some(view) => self.view(view).await.map(|rows| Plan { input: Input::batch(rows), pin: Box::new(()) }),
-            None => self.stored(name).await,
+    async fn plan(&self, name: &str, at: Option<&str>) -> Result<Plan, String> {
+        let view = self.house.project.get(name).filter(|model| model.kind == Kind::View);
+        let plan = match (view, at) {
+            (Some(_), Some(_)) => return Err(format!("{name} shows the sky of now; look into states as it was")),
+            (None, Some(at)) => self.as_it_was(name, &At::parse(at)).await,
+            (Some(view), None) => {
+                self.view(view).await.map(|rows| Plan { input: Input::batch(rows), pin: Box::new(()) })
+            }
+            (None, None) => self.stored(name).await,
         };
         plan.map_err(|error| format!("{error:#}"))
     }
@@ -51,6 +57,16 @@ impl LakeTables {
         let version = table.load().await?;
         if version.has_foreign_deletes() {
             bail!("{name} holds row-level deletes of another engine; compact it there first");
+        }
+        let input = input(&table, version.live_files().filter(|f| f.records > 0)).await?;
+        Ok(Plan { pin: Box::new(input.clone()), input })
+    }
+
+    async fn as_it_was(&self, name: &str, at: &At) -> Result<Plan> {
+        let table = self.house.table(name).await?;
+        let version = table.load_at(at).await?;
+        if version.has_foreign_deletes() {
+            bail!("{name} held row-level deletes of another engine then; choose another version");
         }
         let input = input(&table, version.live_files().filter(|f| f.records > 0)).await?;
         Ok(Plan { pin: Box::new(input.clone()), input })

@@ -161,7 +161,7 @@ mod tests {
             bounds: Vec::new(),
             gained: Vec::new(),
         };
-        let made = TableMetadataBuilder::from_table_creation(creation(&def, "/nowhere".into()).unwrap()).unwrap();
+        let made = TableMetadataBuilder::from_table_creation(creation(&def, Some("/nowhere".into())).unwrap()).unwrap();
         TableShape::of(&def, Grows::Never, &made.build().unwrap().metadata).unwrap()
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use duckdb::Connection;
 
+use super::versions;
 use super::wire::{Failed, Named, Why};
 
 /// Table functions that only compute, or describe the catalogue.
@@ -81,8 +82,19 @@ pub(super) fn gate(connection: &Connection, sql: &str, known: &[String]) -> Resu
     let tree: String = connection
         .query_row("SELECT json_serialize_sql(?::VARCHAR)::VARCHAR", [inner], |row| row.get(0))
         .map_err(super::child::failed)?;
+    let (tree, inner, versions) = match versions::resolve(&tree)? {
+        None => (tree, inner.to_owned(), Vec::new()),
+        Some((tree, versions)) => {
+            let sql = connection.query_row("SELECT json_deserialize_sql(?::JSON)", [&tree], |row| row.get(0));
+            (tree, sql.map_err(super::child::failed)?, versions)
+        }
+    };
+    if let Some(version) = versions.iter().find(|version| !known.contains(&version.table)) {
+        return Err(refused(unknown(&version.table, known)));
+    }
     let objects = objects(&tree).ok_or_else(|| refused("the statement is too involved to be checked"))?;
-    let named = judge(&objects, known)?;
+    let names: Vec<String> = known.iter().cloned().chain(versions.iter().map(|version| version.name.clone())).collect();
+    let named = Named { versions, ..judge(&objects, &names)? };
     Ok(Passed { sql: format!("{explain}{inner}"), named })
 }
 
@@ -256,8 +268,14 @@ fn judge_table(
     ctes: &BTreeSet<String>,
     named: &mut Named,
 ) -> Result<(), Failed> {
-    let (name, schema) = (table.to_lowercase(), object.get("schema_name").to_lowercase());
+    let schema = object.get("schema_name").to_lowercase();
     let plain = schema.is_empty() && object.get("catalog_name").is_empty();
+    if plain && known.iter().any(|known| known == table) {
+        // A table as it was has a name that we made.
+        named.tables.push(table.to_owned());
+        return Ok(());
+    }
+    let name = table.to_lowercase();
     if plain && known.contains(&name) {
         // A common table expression of that name hides the table; handing it over all the same does no harm.
         named.tables.push(name);

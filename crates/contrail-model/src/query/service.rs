@@ -86,6 +86,12 @@ impl QueryService {
 
     /// Gates the statement, plans its tables and starts it; returns once its columns are known.
     pub async fn query(&self, sql: &str, limits: Limits) -> Result<Rows, QueryError> {
+        self.query_at(sql, None, limits).await
+    }
+
+    /// Like [`QueryService::query`], every table as it was at `as_of` (a snapshot id, a time or a tag), unless the
+    /// statement says otherwise of it.
+    pub async fn query_at(&self, sql: &str, as_of: Option<&str>, limits: Limits) -> Result<Rows, QueryError> {
         let started = Instant::now();
         let deadline = started + limits.time;
         let permit = tokio::time::timeout_at(deadline.into(), self.0.permits.clone().acquire_owned()).await;
@@ -116,12 +122,15 @@ impl QueryService {
         };
         for def in &defs {
             if named.tables.contains(&def.name) {
-                let plan = self.0.tables.plan(&def.name).await;
-                let plan = plan.map_err(|message| QueryError::Table { table: def.name.clone(), message })?;
-                rows.hand_over(def, plan).await?;
+                rows.hand_over(def, self.0.plan(&def.name, as_of).await?).await?;
             } else if named.catalogue {
                 rows.hand_over(def, Plan { input: crate::Input::default(), pin: Box::new(()) }).await?;
             }
+        }
+        for version in &named.versions {
+            let Some(def) = defs.iter().find(|def| def.name == version.table) else { continue };
+            let plan = self.0.plan(&def.name, Some(&version.at)).await?;
+            rows.hand_over(&TableDef { name: version.name.clone(), ..def.clone() }, plan).await?;
         }
         rows.send(Kind::Go, b"").await?;
         rows.ready = rows.read().await?;
@@ -141,6 +150,14 @@ impl QueryService {
 
 impl Inner {
     /// A socket to a child that listens, started if there is none.
+    /// A version that is not there is the statement's fault; everything else is the lake's.
+    async fn plan(&self, table: &str, at: Option<&str>) -> Result<Plan, QueryError> {
+        self.tables.plan(table, at).await.map_err(|message| match at {
+            Some(_) => QueryError::Refused(message),
+            None => QueryError::Table { table: table.to_owned(), message },
+        })
+    }
+
     async fn connect(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Link, QueryError> {
         let mut child = self.child.lock().await;
         if let Some(running) = child.as_mut() {

@@ -41,8 +41,19 @@ pub(super) struct Request {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Named {
     pub tables: Vec<String>,
+    /// Tables as they were: `FROM states AT (VERSION => ...)`.
+    pub versions: Vec<Versioned>,
     /// The statement looks at the catalogue: every known table must be there, if empty.
     pub catalogue: bool,
+}
+
+/// A table at a moment, under a name of its own in the statement that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Versioned {
+    pub name: String,
+    pub table: String,
+    /// A snapshot id, a time or a tag.
+    pub at: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -73,7 +73,7 @@ impl Tables for Raw {
         vec![grown()]
     }
 
-    async fn plan(&self, _: &str) -> Result<Plan, String> {
+    async fn plan(&self, _: &str, _: Option<&str>) -> Result<Plan, String> {
         Ok(Plan { input: Input::files(self.0.clone()), pin: Box::new(()) })
     }
 }

@@ -45,7 +45,14 @@ impl Tables for Lake {
         self.defs.clone()
     }
 
-    async fn plan(&self, table: &str) -> Result<Plan, String> {
+    async fn plan(&self, table: &str, at: Option<&str>) -> Result<Plan, String> {
+        if let Some(at) = at {
+            // As it was at the first commit, and never at another.
+            return match (table, at) {
+                ("states", "1" | "2026-01-31" | "first") => Ok(Plan { input: Input::default(), pin: Box::new(()) }),
+                _ => Err(format!("table {table} has nothing to show for {at}")),
+            };
+        }
         let input = match table {
             "sky_now" => Input::batch(self.sky.clone()),
             "daily_trends" => Input::default(),
@@ -483,4 +490,38 @@ async fn a_child_that_cannot_start_is_reported() {
     assert!(matches!(sandbox.error("SELECT 1", Limits::default()).await, QueryError::Start(_)));
     let sandbox = self::sandbox(|o| o.program = Some(("/bin/false".into(), Vec::new())));
     assert!(matches!(sandbox.error("SELECT 1", Limits::default()).await, QueryError::Ended(_)));
+}
+
+#[tokio::test]
+async fn tables_as_they_were() {
+    let sandbox = ;
+    let count = async |sql: &str, as_of: Option<&str>| {
+        let mut rows = sandbox.service.query_at(sql, as_of, Limits::default()).await?;
+        let batch = rows.next().await?.expect("a count is a row");
+        Ok::<_, QueryError>(batch.column(0).as_primitive::<Int64Type>().value(0))
+    };
+    let now = count("SELECT count(*) FROM states", None).await.unwrap();
+    assert!(now > 0);
+    let of_before = [
+        "SELECT count(*) FROM states AT (VERSION => 1)",
+        "SELECT count(states.icao24) FROM States AT (VERSION => 'first')",
+        "SELECT count(s.icao24) FROM states AS s AT (TIMESTAMP => TIMESTAMP '2026-01-31')",
+        "WITH w AS (SELECT * FROM states AT (VERSION => 1)) SELECT count(*) FROM w",
+    ];
+    for sql in of_before {
+        assert_eq!(count(sql, None).await.unwrap(), 0, "{sql}");
+    }
+    assert_eq!(count("SELECT count(*) FROM states", Some("1")).await.unwrap(), 0);
+    let both = "SELECT (SELECT count(*) FROM states) - (SELECT count(*) FROM states AT (VERSION => 1))";
+    assert_eq!(count(both, None).await.unwrap(), now);
+    for (sql, says) in [
+        ("SELECT count(*) FROM states AT (VERSION => 2)", "nothing to show for 2"),
+        ("SELECT count(*) FROM states AT (TIMESTAMP => now())", "AT takes a constant"),
+        ("SELECT count(*) FROM elsewhere AT (VERSION => 1)", "there is no table"),
+        ("SELECT count(*) FROM read_csv('x') AT (VERSION => 1)", ""),
+    ] {
+        let error = count(sql, None).await.unwrap_err();
+        assert!(matches!(error, QueryError::Refused(_) | QueryError::Sql(_)), "{sql}: {error:?}");
+        assert!(error.to_string().contains(says), "{sql}: {error}");
+    }
 }

@@ -16,6 +16,9 @@ pub struct SqlRequest {
     /// Most rows to return as JSON; 10,000 unless told, 100,000 at most.
     #[serde(default)]
     pub limit: Option<usize>,
+    /// Every table as it was: a time, a snapshot id or a tag.
+    #[serde(default)]
+    pub as_of: Option<String>,
 }
 
 /// What a statement gives: the schema at once, the rows as they come. Dropping the stream cancels the statement.
