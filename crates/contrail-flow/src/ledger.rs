@@ -1,5 +1,7 @@
-//! The ledger in `runs.db`: every fetch of every feed and every run of a build, so that any gap can be explained.
+//! The ledger in `runs.db`: every fetch of every feed, every run of a build and every piece of upkeep, so that any gap
+//! and any change of a table can be explained.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -46,6 +48,37 @@ pub struct RunLine {
     pub error: Option<String>,
 }
 
+/// One line about one piece of upkeep: what it found and what it left.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct UpkeepLine {
+    pub run_id: String,
+    pub table: String,
+    /// `compact`, `expire`, `tidy` (snapshots thinned, unreachable files deleted) or `sweep` (orphans deleted).
+    pub action: String,
+    /// The partition or partitions, for people.
+    pub place: String,
+    pub started_at: Micros,
+    pub ended_at: Micros,
+    pub rows: u64,
+    pub snapshots: u64,
+    pub files_before: u64,
+    pub files_after: u64,
+    pub bytes_before: u64,
+    pub bytes_after: u64,
+}
+
+/// What upkeep has done to a table as far as the ledger goes back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UpkeepTotals {
+    pub runs: u64,
+    pub last_at: Micros,
+    /// Files that a rewrite has made unnecessary, and bytes that it has saved.
+    pub files_saved: u64,
+    pub bytes_saved: u64,
+    pub rows_expired: u64,
+    pub files_deleted: u64,
+}
+
 /// Lines older than this are dropped.
 const KEPT: Micros = 30 * contrail_types::time::DAY;
 
@@ -63,6 +96,13 @@ const SCHEMA: &str = "
         ended_at INTEGER NOT NULL, rows INTEGER NOT NULL, error TEXT
     ) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS runs_by_time ON runs (started_at);
+    CREATE TABLE IF NOT EXISTS upkeep (
+        run_id TEXT PRIMARY KEY, table_name TEXT NOT NULL, action TEXT NOT NULL, place TEXT NOT NULL,
+        started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, rows INTEGER NOT NULL, snapshots INTEGER NOT NULL,
+        files_before INTEGER NOT NULL, files_after INTEGER NOT NULL, bytes_before INTEGER NOT NULL,
+        bytes_after INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS upkeep_by_time ON upkeep (started_at);
 ";
 
 /// The ledger. Cheap to clone; a line is lost rather than a fetch held up when the disk is full.
@@ -108,6 +148,77 @@ impl Ledger {
         ])?;
         db.prepare_cached("DELETE FROM runs WHERE started_at < ?")?.execute([line.started_at - KEPT])?;
         Ok(())
+    }
+
+    pub fn upkeep(&self, line: &UpkeepLine) -> Result<(), LedgerError> {
+        let db = self.0.lock().unwrap();
+        db.prepare_cached("INSERT OR REPLACE INTO upkeep VALUES (?,?,?,?,?,?,?,?,?,?,?,?)")?.execute(params![
+            line.run_id,
+            line.table,
+            line.action,
+            line.place,
+            line.started_at,
+            line.ended_at,
+            line.rows,
+            line.snapshots,
+            line.files_before,
+            line.files_after,
+            line.bytes_before,
+            line.bytes_after
+        ])?;
+        db.prepare_cached("DELETE FROM upkeep WHERE started_at < ?")?.execute([line.started_at - KEPT])?;
+        Ok(())
+    }
+
+    /// The newest `most` pieces of upkeep, newest first; of one table if it is named.
+    pub fn upkeeps(&self, table: Option<&str>, most: u32) -> Result<Vec<UpkeepLine>, LedgerError> {
+        let db = self.0.lock().unwrap();
+        let mut query = db.prepare_cached(
+            "SELECT * FROM upkeep WHERE ?1 IS NULL OR table_name = ?1 ORDER BY started_at DESC, run_id DESC LIMIT ?2",
+        )?;
+        let lines = query.query_map(params![table, most], |row| {
+            Ok(UpkeepLine {
+                run_id: row.get(0)?,
+                table: row.get(1)?,
+                action: row.get(2)?,
+                place: row.get(3)?,
+                started_at: row.get(4)?,
+                ended_at: row.get(5)?,
+                rows: row.get(6)?,
+                snapshots: row.get(7)?,
+                files_before: row.get(8)?,
+                files_after: row.get(9)?,
+                bytes_before: row.get(10)?,
+                bytes_after: row.get(11)?,
+            })
+        })?;
+        Ok(lines.collect::<Result<_, _>>()?)
+    }
+
+    /// By table, what upkeep has done to it.
+    pub fn upkeep_totals(&self) -> Result<BTreeMap<String, UpkeepTotals>, LedgerError> {
+        let db = self.0.lock().unwrap();
+        let mut query = db.prepare_cached(
+            "SELECT table_name, count(*), max(ended_at),
+                    sum(files_before - files_after) FILTER (WHERE action = 'compact'),
+                    sum(bytes_before - bytes_after) FILTER (WHERE action = 'compact'),
+                    sum(rows) FILTER (WHERE action = 'expire'),
+                    sum(files_before) FILTER (WHERE action IN ('tidy', 'sweep'))
+             FROM upkeep GROUP BY table_name",
+        )?;
+        let count = |value: Option<i64>| value.unwrap_or(0).max(0) as u64;
+        let totals = query.query_map([], |row| {
+            let totals = UpkeepTotals {
+                runs: row.get(1)?,
+                last_at: row.get(2)?,
+                files_saved: count(row.get(3)?),
+                bytes_saved: count(row.get(4)?),
+                rows_expired: count(row.get(5)?),
+                files_deleted: count(row.get(6)?),
+            };
+            Ok((row.get(0)?, totals))
+        })?;
+        Ok(totals.collect::<Result<_, _>>()?)
     }
 
     /// The newest `most` fetches asked since `since`, newest first.

@@ -219,68 +219,73 @@ impl Letters {
 
     /// Deletes letters for good: those that have been replayed, and those that landing has passed.
     pub async fn purge(&self, filter: &Filter) -> Result<Done, LettersError> {
-        for _ in 0..ATTEMPTS {
-            let (dead, raw) = (self.dead.load().await?, self.raw.load().await?);
-            let mut done = Done::default();
-            let (mut old, mut kept) = (Vec::new(), Vec::new());
-            let mut gone: BTreeMap<String, BTreeMap<i32, i64>> = BTreeMap::new();
-            for file in dead.live_files().filter(|file| file.records > 0) {
-                let rows = self.rows(vec![file.path.clone()]).await?;
-                let letters = letters_of(&rows, &raw)?;
-                let mut keep = vec![true; letters.len()];
-                for (letter, keep) in letters.iter().zip(&mut keep).filter(|(letter, _)| filter.takes(letter)) {
-                    done.taken += 1;
-                    let next = landing::offsets(raw.properties(), &letter.stream)?;
-                    if next.get(&letter.partition).is_none_or(|next| letter.offset >= *next) {
-                        done.leave("landing has not passed it yet");
-                        continue;
-                    }
-                    *keep = false;
-                    done.done += 1;
-                    if letter.replayed {
-                        done.before += 1;
-                    } else {
-                        *gone.entry(letter.stream.clone()).or_default().entry(letter.partition).or_default() += 1;
-                    }
-                }
-                if keep.contains(&false) {
-                    old.push(file.path.clone());
-                    kept.push(filter_record_batch(&rows, &BooleanArray::from(keep))?);
-                }
-            }
-            if old.is_empty() {
-                return Ok(done);
-            }
-            let table = self.dead.clone();
-            let files = tokio::task::spawn_blocking(move || {
-                Ok::<_, LettersError>(table.encode(&concat_batches(&table.schema(), &kept)?)?)
-            });
-            let change = Change::replace(old, files.await??)
-                .set_from(move |version| landing::purged_properties(version.properties(), &gone).unwrap_or_default())
-                .summary("contrail.purged", done.done.to_string());
-            match self.dead.commit(change, |_| Ok(())).await {
-                Ok(_) => return Ok(done),
-                Err(CommitFailed::Stale { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let (table, attempts) = (self.dead.name().to_owned(), ATTEMPTS as u32);
-        Err(CommitFailed::Conflicts { table, attempts }.into())
+        purge(&self.raw, &self.dead, filter).await
     }
 
     async fn read(&self, dead: &Version, raw: &Version) -> Result<Vec<Letter>, LettersError> {
-        let rows = self.rows(dead.live_files().map(|file| file.path.clone()).collect()).await?;
+        let rows = read(&self.dead, dead.live_files().map(|file| file.path.clone()).collect()).await?;
         letters_of(&rows, raw)
     }
+}
 
-    async fn rows(&self, paths: Vec<String>) -> Result<RecordBatch, LettersError> {
-        let (table, pin) = (self.dead.clone(), self.dead.pin(paths.iter().cloned()));
-        let rows = tokio::task::spawn_blocking(move || {
-            let _pin = pin;
-            table.read(paths, None)
+/// Deletes the letters that the filter takes and that landing has passed; counts those that nobody has replayed.
+pub async fn purge(raw: &LakeTable, dead: &LakeTable, filter: &Filter) -> Result<Done, LettersError> {
+    for _ in 0..ATTEMPTS {
+        let (letters, rows_of) = (dead.load().await?, raw.load().await?);
+        let mut done = Done::default();
+        let (mut old, mut kept) = (Vec::new(), Vec::new());
+        let mut gone: BTreeMap<String, BTreeMap<i32, i64>> = BTreeMap::new();
+        for file in letters.live_files().filter(|file| file.records > 0) {
+            let rows = read(dead, vec![file.path.clone()]).await?;
+            let found = letters_of(&rows, &rows_of)?;
+            let mut keep = vec![true; found.len()];
+            for (letter, keep) in found.iter().zip(&mut keep).filter(|(letter, _)| filter.takes(letter)) {
+                done.taken += 1;
+                let next = landing::offsets(rows_of.properties(), &letter.stream)?;
+                if next.get(&letter.partition).is_none_or(|next| letter.offset >= *next) {
+                    done.leave("landing has not passed it yet");
+                    continue;
+                }
+                *keep = false;
+                done.done += 1;
+                if letter.replayed {
+                    done.before += 1;
+                } else {
+                    *gone.entry(letter.stream.clone()).or_default().entry(letter.partition).or_default() += 1;
+                }
+            }
+            if keep.contains(&false) {
+                old.push(file.path.clone());
+                kept.push(filter_record_batch(&rows, &BooleanArray::from(keep))?);
+            }
+        }
+        if old.is_empty() {
+            return Ok(done);
+        }
+        let table = dead.clone();
+        let files = tokio::task::spawn_blocking(move || {
+            Ok::<_, LettersError>(table.encode(&concat_batches(&table.schema(), &kept)?)?)
         });
-        Ok(rows.await??)
+        let change = Change::replace(old, files.await??)
+            .set_from(move |version| landing::purged_properties(version.properties(), &gone).unwrap_or_default())
+            .summary("contrail.purged", done.done.to_string());
+        match dead.commit(change, |_| Ok(())).await {
+            Ok(_) => return Ok(done),
+            Err(CommitFailed::Stale { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    let (table, attempts) = (dead.name().to_owned(), ATTEMPTS as u32);
+    Err(CommitFailed::Conflicts { table, attempts }.into())
+}
+
+async fn read(dead: &LakeTable, paths: Vec<String>) -> Result<RecordBatch, LettersError> {
+    let (table, pin) = (dead.clone(), dead.pin(paths.iter().cloned()));
+    let rows = tokio::task::spawn_blocking(move || {
+        let _pin = pin;
+        table.read(paths, None)
+    });
+    Ok(rows.await??)
 }
 
 impl Done {

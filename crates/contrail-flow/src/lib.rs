@@ -1,7 +1,8 @@
 //! What runs when: the loops of the roles, the rules of progress, the ledger.
 //!
 //! Read [`rules`] first: pure functions that say what a commit may do. Then the roles in the order of the flow:
-//! `source` (feeds into the log), `land` (log into `states_raw`), `build` (derived tables and marts). [`evolve`] gives
+//! `source` (feeds into the log), `land` (log into `states_raw`), `build` (derived tables and marts), `maintain` (all tables
+//! small and quick). [`evolve`] gives
 //! `states_raw` columns that the stream has, [`letters`] is what can be done with dead letters, [`stream`] the stream
 //! under observation; [`data_dir`] and [`ledger`] are what they share on disk.
 
@@ -11,6 +12,7 @@ pub mod evolve;
 pub mod land;
 pub mod ledger;
 pub mod letters;
+pub mod maintain;
 pub mod pulse;
 pub mod rules;
 pub mod source;

@@ -54,11 +54,26 @@ pub struct BuildPulse {
     pub took_ms: u64,
 }
 
+/// What upkeep has done since the process started.
+#[derive(Clone, Debug, Default)]
+pub struct MaintainPulse {
+    pub rounds: u64,
+    pub round_at: Option<Micros>,
+    /// Table and partition, while files are rewritten.
+    pub working_on: Option<String>,
+    /// Pieces of work done.
+    pub runs: u64,
+    pub files_removed: u64,
+    pub bytes_saved: u64,
+    pub last_error: Option<String>,
+}
+
 #[derive(Clone, Default)]
 pub struct Beats {
     pub feeds: BTreeMap<String, FeedPulse>,
     pub land: LandPulse,
     pub build: BuildPulse,
+    pub maintain: MaintainPulse,
     pub backfill: Option<Backfill>,
     rates: BTreeMap<&'static str, Rate>,
 }

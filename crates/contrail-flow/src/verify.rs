@@ -79,11 +79,14 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
         let holes = landing::holes(version.properties(), stream).unwrap_or_default();
         let purged = landing::purged(dead_version.properties(), stream).unwrap_or_default();
         let holes = [holes, purged].iter().filter_map(|count| count.get(&partition)).sum::<i64>();
+        // What retention has taken was there once, from its first offset on.
+        let expired = landing::expired(version.properties(), stream).unwrap_or_default().get(&partition).copied();
+        let (gone, begun) = expired.map_or((0, first), |expired| (expired.rows, expired.first.min(first)));
         let wrong = if rows != distinct {
             Some(format!("{} offsets stand twice", rows - distinct))
-        } else if last - first + 1 - rows > holes {
-            Some(format!("{} offsets are missing", last - first + 1 - rows - holes))
-        } else if next - first - rows > holes {
+        } else if last - begun + 1 - rows - gone > holes {
+            Some(format!("{} offsets are missing", last - begun + 1 - rows - gone - holes))
+        } else if next - begun - rows - gone > holes {
             Some(format!("the table says {next} has landed, but its rows end at {last}"))
         } else if last + 1 > next {
             Some(format!("rows reach to {last}, but the table says that only {next} has landed"))
@@ -92,8 +95,9 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
         };
         let but =
             if holes > 0 { format!(" but {holes} that never had a message, or were given up") } else { String::new() };
+        let over = if gone > 0 { format!("; {gone} more have outlived their time") } else { String::new() };
         let good =
-            format!("offsets {first} to {last} of {stream}, partition {partition}: each once, none missing{but}");
+            format!("offsets {first} to {last} of {stream}, partition {partition}: each once, none missing{but}{over}");
         findings.push(Finding::new(raw.name(), wrong.is_none(), wrong.unwrap_or(good)));
     }
     if findings.is_empty() {

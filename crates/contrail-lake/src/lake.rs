@@ -1,19 +1,20 @@
 //! The lake: a namespace of tables under one warehouse folder.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use contrail_kit::Clock;
 use contrail_types::TableDef;
 use iceberg::io::FileIO;
 use iceberg::{NamespaceIdent, TableIdent};
 
-use crate::catalog::{CatalogError, TableCatalog};
+use crate::catalog::{CatalogError, Loaded, TableCatalog};
 use crate::error::LakeError;
 use crate::schema;
-use crate::shape::Grows;
+use crate::shape::{Grows, TableShape};
 use crate::storage::local_files;
-use crate::table::LakeTable;
+use crate::table::{Inner, LakeTable};
 use crate::upkeep::queue::Queue;
 
 /// Where a lake lives.
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub options: LakeOptions,
     pub clock: Clock,
     pub queue: Queue,
+    /// Tables that are open: whoever asks for one by the same definition shares its caches, pins and turn.
+    open: Mutex<HashMap<String, Weak<Inner>>>,
 }
 
 impl Lake {
@@ -49,7 +52,7 @@ impl Lake {
         })?;
         let options = LakeOptions { warehouse, ..options };
         let queue = Queue::open(&options.queue)?;
-        Ok(Self(Arc::new(Shared { catalog, files: local_files(), options, clock, queue })))
+        Ok(Self(Arc::new(Shared { catalog, files: local_files(), options, clock, queue, open: Mutex::default() })))
     }
 
     /// Names of the tables, sorted.
@@ -71,6 +74,15 @@ impl Lake {
         self.open_table(def, Grows::Optional).await
     }
 
+    /// Like [`Lake::ensure`], but a table that is not there stays so: `None`.
+    pub async fn find(&self, def: &TableDef) -> Result<Option<LakeTable>, LakeError> {
+        match self.0.catalog.load(&self.ident(&def.name), None).await {
+            Err(CatalogError::NoSuchTable(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+            Ok(loaded) => self.shared(def, Grows::Never, &loaded).map(Some),
+        }
+    }
+
     async fn open_table(&self, def: &TableDef, grows: Grows) -> Result<LakeTable, LakeError> {
         let ident = self.ident(&def.name);
         let catalog = &self.0.catalog;
@@ -86,7 +98,21 @@ impl Lake {
             }
             outcome => outcome?,
         };
-        LakeTable::new(self.0.clone(), ident, def.clone(), grows, &loaded)
+        self.shared(def, grows, &loaded)
+    }
+
+    /// The table as somebody has opened it already, if it still is the one that was loaded; else a new handle.
+    fn shared(&self, def: &TableDef, grows: Grows, loaded: &Loaded) -> Result<LakeTable, LakeError> {
+        TableShape::of(def, grows, &loaded.metadata)?;
+        let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits =
+            |table: &Arc<Inner>| table.def == *def && table.grows == grows && table.uuid == loaded.metadata.uuid();
+        if let Some(table) = open.get(&def.name).and_then(Weak::upgrade).filter(fits) {
+            return Ok(LakeTable(table));
+        }
+        let table = LakeTable::new(self.0.clone(), self.ident(&def.name), def.clone(), grows, loaded)?;
+        open.insert(def.name.clone(), Arc::downgrade(&table.0));
+        Ok(table)
     }
 
     fn ident(&self, table: &str) -> TableIdent {

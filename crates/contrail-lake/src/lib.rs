@@ -37,6 +37,6 @@ pub use error::LakeError;
 pub use lake::{Lake, LakeOptions};
 pub use shape::TableShape;
 pub use table::LakeTable;
-pub use upkeep::{Fsck, GRACE, Pin, Upkeep};
+pub use upkeep::{Compacted, Compaction, Fsck, GRACE, Pin, Upkeep};
 pub use version::{LiveFile, SnapshotInfo, Version};
 pub use write::EncodedFile;

@@ -7,15 +7,19 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use contrail_types::table::FIELD_ID;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::error::LakeError;
 use crate::shape::TableShape;
 use crate::storage::local_path;
 use crate::table::LakeTable;
+
+/// Rows of a batch when a file is read whole.
+const WHOLE: usize = 1 << 20;
 
 impl LakeTable {
     /// Reads whole files as one batch, in the order given. `columns` are names of the table's columns, `None` is all of
@@ -38,7 +42,9 @@ impl LakeTable {
         let schema = self.projected(shape, columns)?;
         let mut batches = Vec::new();
         for path in paths {
-            read_file(path.as_ref(), &schema, &mut batches)?;
+            for batch in FileRows::open(path.as_ref(), &schema, WHOLE)? {
+                batches.push(batch?);
+            }
         }
         concat_batches(&schema, &batches).map_err(|error| unreadable(self.name(), error))
     }
@@ -63,39 +69,59 @@ fn id(field: &Field) -> Option<&str> {
     field.metadata().get(FIELD_ID).map(String::as_str)
 }
 
-fn read_file(path: &str, schema: &SchemaRef, batches: &mut Vec<RecordBatch>) -> Result<(), LakeError> {
-    let file = File::open(local_path(path)).map_err(|source| LakeError::Io {
-        doing: "read",
-        path: path.to_owned(),
-        source,
-    })?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(path, error))?;
-    let found: HashMap<&str, usize> =
-        builder.schema().fields().iter().enumerate().filter_map(|(at, field)| Some((id(field)?, at))).collect();
-    let wanted: Vec<Option<usize>> =
-        schema.fields().iter().map(|field| id(field).and_then(|id| found.get(id).copied())).collect();
-    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().flatten().copied());
-    // Projected columns come in the file's order.
-    let mut in_file: Vec<usize> = wanted.iter().flatten().copied().collect();
-    in_file.sort_unstable();
-    let reader =
-        builder.with_projection(mask).with_batch_size(1 << 20).build().map_err(|error| unreadable(path, error))?;
-    for batch in reader {
-        let batch = batch.map_err(|error| unreadable(path, error))?;
-        let columns = schema.fields().iter().zip(&wanted).map(|(field, at)| {
-            let column = at.and_then(|at| in_file.binary_search(&at).ok()).map(|at| batch.column(at));
-            column_as(field, column, batch.num_rows()).map_err(|error| unreadable(path, error))
+/// The rows of one file, batch by batch, under the table's columns.
+pub(crate) struct FileRows {
+    path: String,
+    schema: SchemaRef,
+    /// Where each wanted column stands among those read; `None` if the file lacks it.
+    places: Vec<Option<usize>>,
+    reader: ParquetRecordBatchReader,
+}
+
+impl FileRows {
+    pub fn open(path: &str, schema: &SchemaRef, batch_size: usize) -> Result<Self, LakeError> {
+        let file = File::open(local_path(path)).map_err(|source| LakeError::Io {
+            doing: "read",
+            path: path.to_owned(),
+            source,
+        })?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(path, error))?;
+        let found: HashMap<&str, usize> =
+            builder.schema().fields().iter().enumerate().filter_map(|(at, field)| Some((id(field)?, at))).collect();
+        let wanted: Vec<Option<usize>> =
+            schema.fields().iter().map(|field| id(field).and_then(|id| found.get(id).copied())).collect();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().flatten().copied());
+        // Projected columns come in the file's order.
+        let mut in_file: Vec<usize> = wanted.iter().flatten().copied().collect();
+        in_file.sort_unstable();
+        let places = wanted.iter().map(|at| at.and_then(|at| in_file.binary_search(&at).ok())).collect();
+        let reader = builder.with_projection(mask).with_batch_size(batch_size).build();
+        let reader = reader.map_err(|error| unreadable(path, error))?;
+        Ok(Self { path: path.to_owned(), schema: schema.clone(), places, reader })
+    }
+
+    fn under_our_schema(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let columns = self.schema.fields().iter().zip(&self.places).map(|(field, at)| {
+            let column = at.map(|at| batch.column(at));
+            column_as(field, column, batch.num_rows())
         });
         let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let batch = RecordBatch::try_new_with_options(schema.clone(), columns, &options);
-        batches.push(batch.map_err(|error| unreadable(path, error))?);
+        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
     }
-    Ok(())
+}
+
+impl Iterator for FileRows {
+    type Item = Result<RecordBatch, LakeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.reader.next()?.and_then(|batch| self.under_our_schema(&batch));
+        Some(batch.map_err(|error| unreadable(&self.path, error)))
+    }
 }
 
 /// A column under our type: Parquet without Arrow's own schema says `UTC` and names list elements as it likes.
-fn column_as(field: &Field, column: Option<&ArrayRef>, rows: usize) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn column_as(field: &Field, column: Option<&ArrayRef>, rows: usize) -> Result<ArrayRef, ArrowError> {
     match column {
         None => Ok(new_null_array(field.data_type(), rows)),
         Some(column) if column.data_type() == field.data_type() => Ok(column.clone()),

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use contrail_types::TableDef;
 use iceberg::TableIdent;
+use uuid::Uuid;
 
 use crate::catalog::Loaded;
 use crate::entries::Entries;
@@ -26,6 +27,8 @@ pub(crate) struct Inner {
     pub grows: Grows,
     /// What its rows look like as of the newest version that was seen.
     shape: RwLock<Arc<TableShape>>,
+    /// The table's own id, which a table of the same name made later does not have.
+    pub uuid: Uuid,
     /// The table's folder.
     pub location: String,
     pub spec_id: i32,
@@ -51,6 +54,7 @@ impl LakeTable {
         Ok(Self(Arc::new(Inner {
             shape: RwLock::new(Arc::new(shape)),
             grows,
+            uuid: loaded.metadata.uuid(),
             location: loaded.metadata.location().to_owned(),
             spec_id: loaded.metadata.default_partition_spec_id(),
             sort_order_id: (!order.is_unsorted()).then_some(order.order_id as i32),

@@ -5,6 +5,7 @@
 //! a query has them pinned. What falls through is an orphan, and [`LakeTable::sweep`] finds it a day later.
 
 mod compact;
+mod merge;
 pub(crate) mod pins;
 pub(crate) mod queue;
 mod reach;
@@ -19,6 +20,7 @@ use contrail_types::time::MINUTE;
 use iceberg::TableRequirement;
 use iceberg::spec::MAIN_BRANCH;
 
+pub use compact::{Compacted, Compaction};
 pub use pins::Pin;
 
 use crate::catalog::{CommitError, Proposal};

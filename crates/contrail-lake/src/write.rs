@@ -149,54 +149,86 @@ fn conform_column(wanted: &Field, column: &ArrayRef) -> Option<ArrayRef> {
 
 /// Sorts the rows of one partition and writes them.
 fn write_part(table: &Target<'_>, batch: &RecordBatch, part: split::Part) -> Result<EncodedFile, LakeError> {
-    let columns: Vec<&ArrayRef> = table.shape.def().sort.iter().filter_map(|name| batch.column_by_name(name)).collect();
-    let Some(order) = sort::order(&columns, batch.num_rows(), part.rows) else {
-        return write_file(table, batch, part.value);
-    };
+    write_file(table, &sorted(table.shape, batch, part.rows)?, part.value)
+}
+
+/// The rows of a batch, or some of them, in the table's order.
+pub(crate) fn sorted(
+    shape: &TableShape,
+    batch: &RecordBatch,
+    rows: Option<Vec<u32>>,
+) -> Result<RecordBatch, LakeError> {
+    let columns: Vec<&ArrayRef> = shape.def().sort.iter().filter_map(|name| batch.column_by_name(name)).collect();
+    let Some(order) = sort::order(&columns, batch.num_rows(), rows) else { return Ok(batch.clone()) };
     let taken = batch.columns().iter().map(|column| take(column, &order, None)).collect::<Result<Vec<_>, _>>();
-    let sorted = taken.and_then(|columns| RecordBatch::try_new(table.shape.schema().clone(), columns));
-    let sorted = sorted.map_err(|error| LakeError::Batch {
-        table: table.shape.def().name.clone(),
-        reason: format!("sort: {error}"),
-    })?;
-    write_file(table, &sorted, part.value)
+    let sorted = taken.and_then(|columns| RecordBatch::try_new(shape.schema().clone(), columns));
+    sorted.map_err(|error| LakeError::Batch { table: shape.def().name.clone(), reason: format!("sort: {error}") })
 }
 
 fn write_file(target: &Target<'_>, sorted: &RecordBatch, partition: Option<i32>) -> Result<EncodedFile, LakeError> {
-    let Target { table, shape } = *target;
-    let bytes = parquet::encode(shape, &table.tuning, sorted)?;
-    let metrics = metrics::metrics(&shape.def().bounds, &shape.columns, sorted);
-    let written_at = table.lake.clock.now();
-    let path = file_path(table, partition, written_at);
-    crash::point("lake.write.before_file")?;
-    write_new(Path::new(&path), &bytes).map_err(|source| LakeError::Io {
-        doing: "write",
-        path: path.clone(),
-        source,
-    })?;
-    crash::point("lake.write.after_file")?;
+    let mut file = NewFile::begin(target.table, target.shape, sorted)?;
+    file.write(sorted)?;
+    file.finish(partition)
+}
 
-    let values = table.def.partition.iter().map(|_| partition.map(Literal::int));
-    let mut data = DataFileBuilder::default();
-    data.content(DataContentType::Data)
-        .file_path(path.clone())
-        .file_format(DataFileFormat::Parquet)
-        .partition(Struct::from_iter(values))
-        .record_count(sorted.num_rows() as u64)
-        .file_size_in_bytes(bytes.len() as u64)
-        .value_counts(metrics.values)
-        .null_value_counts(metrics.nulls)
-        .nan_value_counts(metrics.nans)
-        .lower_bounds(metrics.lower)
-        .upper_bounds(metrics.upper)
-        .partition_spec_id(table.spec_id);
-    if let Some(order) = table.sort_order_id {
-        data.sort_order_id(order);
+/// A data file in the making: batches of one partition, in the table's order.
+pub(crate) struct NewFile<'a> {
+    table: &'a Inner,
+    shape: &'a TableShape,
+    encoder: parquet::Encoder<'a>,
+    metrics: metrics::Metrics,
+    records: u64,
+}
+
+impl<'a> NewFile<'a> {
+    /// Writer settings follow `sample`, rows like those to come.
+    pub fn begin(table: &'a Inner, shape: &'a TableShape, sample: &RecordBatch) -> Result<Self, LakeError> {
+        let encoder = parquet::Encoder::new(shape, &table.tuning, sample)?;
+        Ok(Self { table, shape, encoder, metrics: metrics::Metrics::default(), records: 0 })
     }
-    let data =
-        data.build().map_err(|error| LakeError::Batch { table: table.def.name.clone(), reason: error.to_string() })?;
-    let (records, bytes) = (sorted.num_rows() as u64, bytes.len() as u64);
-    Ok(EncodedFile { path, partition, records, bytes, written_at, data })
+
+    pub fn write(&mut self, sorted: &RecordBatch) -> Result<(), LakeError> {
+        self.metrics.add(&self.shape.def().bounds, &self.shape.columns, sorted);
+        self.records += sorted.num_rows() as u64;
+        self.encoder.write(sorted)
+    }
+
+    /// Puts the file on disk, synced.
+    pub fn finish(self, partition: Option<i32>) -> Result<EncodedFile, LakeError> {
+        let Self { table, encoder, metrics, records, .. } = self;
+        let bytes = encoder.finish()?;
+        let written_at = table.lake.clock.now();
+        let path = file_path(table, partition, written_at);
+        crash::point("lake.write.before_file")?;
+        write_new(Path::new(&path), &bytes).map_err(|source| LakeError::Io {
+            doing: "write",
+            path: path.clone(),
+            source,
+        })?;
+        crash::point("lake.write.after_file")?;
+
+        let values = table.def.partition.iter().map(|_| partition.map(Literal::int));
+        let mut data = DataFileBuilder::default();
+        data.content(DataContentType::Data)
+            .file_path(path.clone())
+            .file_format(DataFileFormat::Parquet)
+            .partition(Struct::from_iter(values))
+            .record_count(records)
+            .file_size_in_bytes(bytes.len() as u64)
+            .value_counts(metrics.values)
+            .null_value_counts(metrics.nulls)
+            .nan_value_counts(metrics.nans)
+            .lower_bounds(metrics.lower)
+            .upper_bounds(metrics.upper)
+            .partition_spec_id(table.spec_id);
+        if let Some(order) = table.sort_order_id {
+            data.sort_order_id(order);
+        }
+        let data = data
+            .build()
+            .map_err(|error| LakeError::Batch { table: table.def.name.clone(), reason: error.to_string() })?;
+        Ok(EncodedFile { path, partition, records, bytes: bytes.len() as u64, written_at, data })
+    }
 }
 
 /// A copy of a data file's description under another path; the format library cannot turn one into a builder.

@@ -14,7 +14,7 @@ mod stream;
 
 pub use build::{BuildRequest, Built};
 pub use catalog::{
-    Asset, Catalog, CatalogRequest, ColumnInfo, EvolveRequest, Evolved, SnapshotInfo, StreamField, Table,
+    Asset, Catalog, CatalogRequest, ColumnInfo, EvolveRequest, Evolved, SnapshotInfo, StreamField, Table, TableUpkeep,
 };
 pub use contrail_types::Time;
 pub use contrail_types::explore::{Density, Explore, Filters, Range};

@@ -111,6 +111,8 @@ pub enum Role {
     Land,
     /// Derived tables and marts
     Build,
+    /// Tables small and quick: compaction, retention, old snapshots and files
+    Maintain,
     /// Map, API and SQL
     Serve,
 }
@@ -187,6 +189,38 @@ pub enum Tables {
     History { table: String },
     /// Live data files of a table
     Files { table: String },
+    /// What upkeep has done, newest first
+    Upkeep {
+        /// To this table only
+        table: Option<String>,
+        /// Most lines to list
+        #[arg(long, short = 'n', default_value_t = 30)]
+        limit: u32,
+    },
+    /// Rewrites the small files of closed hours and days as one each, now
+    Compact {
+        /// This table only
+        table: Option<String>,
+        /// Only says what would be rewritten
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Lets the rows go that have outlived maintain.keep, now
+    Expire {
+        /// This table only
+        table: Option<String>,
+        /// Only says what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Files in a table's folder that nothing names and that are more than a day old
+    Orphans {
+        /// This table only
+        table: Option<String>,
+        /// Deletes them
+        #[arg(long)]
+        delete: bool,
+    },
     /// Gives states_raw columns for the fields that newer schemas of the stream have
     Evolve {
         /// Only says which

@@ -47,6 +47,7 @@ pub struct Config {
     pub lake: Lake,
     pub land: Land,
     pub build: Build,
+    pub maintain: Maintain,
     pub engine: Engine,
     pub query: Query,
     pub serve: Serve,
@@ -152,6 +153,17 @@ pub struct Commit {
 pub struct Build {
     #[serde(with = "humantime_serde")]
     pub publish_interval: Duration,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Maintain {
+    #[serde(with = "humantime_serde")]
+    pub interval: Duration,
+    pub cpu_share: f64,
+    pub bytes: Bytes,
+    /// By table.
+    pub keep: BTreeMap<String, humantime_serde::Serde<Duration>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -275,6 +287,9 @@ impl Config {
             ("log.kafka.timeout".into(), zero(self.log.kafka.timeout)),
             ("log.spool.limit_bytes".into(), least(self.log.spool.limit_bytes.get(), 16 << 20)),
             ("build.publish_interval".into(), zero(self.build.publish_interval)),
+            ("maintain.interval".into(), zero(self.maintain.interval)),
+            ("maintain.cpu_share".into(), share_fault(self.maintain.cpu_share)),
+            ("maintain.bytes".into(), least(self.maintain.bytes.get(), 1 << 20)),
             ("engine.memory".into(), least(self.engine.memory.get(), 64 << 20)),
             ("engine.threads".into(), least(self.engine.threads.into(), 1)),
             ("query.memory".into(), least(self.query.memory.get(), 32 << 20)),
@@ -284,6 +299,10 @@ impl Config {
             ("query.timeout".into(), zero(self.query.timeout)),
             ("query.rows".into(), least(self.query.rows, 1)),
         ];
+        let short = self.maintain.keep.iter().filter(|(_, keep)| ***keep < Duration::from_secs(2 * 3600));
+        wrong.extend(
+            short.map(|(table, _)| (format!("maintain.keep.{table}"), Some("must be at least 2 hours".into()))),
+        );
         wrong.extend(self.registry.faults());
         let odd = self.serve.peers.iter().find(|url| !is_web(url));
         wrong.push(("serve.peers".into(), odd.map(|url| format!("{url} must begin with http:// or https://"))));
@@ -295,6 +314,10 @@ impl Config {
             None => Ok(()),
         }
     }
+}
+
+fn share_fault(share: f64) -> Option<String> {
+    (!(share > 0.0 && share <= 1.0)).then(|| "must be more than 0 and at most 1".into())
 }
 
 fn feed_faults(name: &str, feed: &FeedConfig) -> Vec<(String, Option<String>)> {

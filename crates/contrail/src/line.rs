@@ -8,6 +8,7 @@ use contrail_flow::build::order::Orders;
 use contrail_flow::build::{Fresh, raw_tables};
 use contrail_flow::data_dir::DataDir;
 use contrail_flow::ledger::Ledger;
+use contrail_flow::maintain::{Maintain, Policy};
 use contrail_flow::pulse::Pulse;
 use contrail_kit::Clock;
 use contrail_lake::{Lake, LakeOptions, LakeTable, SqliteCatalog};
@@ -32,6 +33,8 @@ pub struct House {
     /// What the builder of this process holds that is not in the lake yet.
     pub fresh: Fresh,
     pub clock: Clock,
+    /// The data folder.
+    folder: PathBuf,
     /// Folder of all table files.
     pub warehouse: PathBuf,
 }
@@ -57,7 +60,8 @@ impl House {
         let lake = Lake::open(Arc::new(SqliteCatalog::open(&catalog)?), options, clock.clone())?;
         let (raw, dead) = raw_tables(&lake).await?;
         let project = Arc::new(Project::embedded());
-        Ok(Self { config, lake, raw, dead, project, fresh: Fresh::default(), clock, warehouse })
+        let fresh = Fresh::default();
+        Ok(Self { config, lake, raw, dead, project, fresh, clock, folder: folder.to_owned(), warehouse })
     }
 
     /// The table of that name: a raw one, or a model's.
@@ -73,6 +77,32 @@ impl House {
     /// An engine that leaves nothing behind.
     pub fn engine(&self) -> Result<Engine> {
         Ok(Engine::in_memory(self.project.clone(), &self.engine_options())?)
+    }
+
+    /// What looks after the tables, for the role and for commands.
+    pub fn upkeep(&self, ledger: Ledger, pulse: Pulse) -> Maintain {
+        let config = &self.config.maintain;
+        let policy = Policy {
+            interval: config.interval,
+            cpu_share: config.cpu_share,
+            bytes: config.bytes.get(),
+            keep: config.keep.iter().map(|(table, keep)| (table.clone(), **keep)).collect(),
+        };
+        Maintain {
+            lake: self.lake.clone(),
+            raw: self.raw.clone(),
+            dead: self.dead.clone(),
+            project: self.project.clone(),
+            policy,
+            clock: self.clock.clone(),
+            ledger,
+            pulse,
+        }
+    }
+
+    /// The ledger of this data folder.
+    pub fn ledger(&self) -> Result<Ledger> {
+        Ok(Ledger::open(&self.folder.join("runs.db"))?)
     }
 
     fn engine_options(&self) -> EngineOptions {

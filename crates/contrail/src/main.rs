@@ -24,6 +24,7 @@ mod tail;
 mod telemetry;
 mod topic;
 mod up;
+mod upkeep;
 mod verify;
 
 use std::process::ExitCode;
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(cli: Cli) -> Result<()> {
-    const ALL: [Role; 4] = [Role::Source, Role::Land, Role::Build, Role::Serve];
+    const ALL: [Role; 5] = [Role::Source, Role::Land, Role::Build, Role::Maintain, Role::Serve];
     let folder = cli.global.data_dir.as_ref().map(|folder| folder.display().to_string());
     let sources = config::Sources::of_process(cli.global.config.clone(), cli.global.set.clone()).flag(
         "--data-dir",

@@ -12,6 +12,7 @@ use crate::cli::Tables;
 use crate::config::Config;
 use crate::line::House;
 use crate::node::catalog;
+use crate::upkeep;
 
 pub async fn assets(config: Config, json: bool) -> Result<()> {
     let house = House::visit(Arc::new(config)).await?;
@@ -47,6 +48,10 @@ pub async fn tables(config: Config, command: Option<Tables>, json: bool) -> Resu
             if json { print_json(&shown.snapshots) } else { history(&shown.snapshots) }
         }
         Some(Tables::Files { table }) => files(&house(config).await?, &table, json).await,
+        Some(Tables::Upkeep { table, limit }) => upkeep::history(config, table.as_deref(), limit, json).await,
+        Some(Tables::Compact { table, dry_run }) => upkeep::compact(config, table.as_deref(), dry_run, json).await,
+        Some(Tables::Expire { table, dry_run }) => upkeep::expire(config, table.as_deref(), dry_run, json).await,
+        Some(Tables::Orphans { table, delete }) => upkeep::orphans(config, table.as_deref(), delete, json).await,
         Some(Tables::Evolve { dry_run }) => crate::evolve::run(config, dry_run, json).await,
     }
 }
@@ -59,13 +64,22 @@ async fn list(house: &House, json: bool) -> Result<()> {
     if json {
         return print_json(&all);
     }
-    let mut table = head(&["table", "rows", "files", "bytes", "partition", "changed"], &[1, 2, 3]);
+    let columns = ["table", "rows", "files", "bytes", "in a year", "saved", "partition", "changed"];
+    let mut table = head(&columns, &[1, 2, 3, 4, 5]);
+    let in_a_year: Option<u64> =
+        all.iter().filter_map(|t| t.upkeep.as_ref()?.in_a_year_bytes).reduce(u64::saturating_add);
     for t in all {
         let changed = t.snapshot_id.and(t.updated_at).map(time).unwrap_or_default();
         let partition = t.partition.unwrap_or_default();
-        table.add_row([t.name, grouped(t.rows), grouped(t.files), size(t.bytes), partition, changed]);
+        let upkeep = t.upkeep.unwrap_or_default();
+        let year = upkeep.in_a_year_bytes.map(size).unwrap_or_default();
+        let saved = if upkeep.bytes_saved > 0 { size(upkeep.bytes_saved) } else { String::new() };
+        table.add_row([t.name, grouped(t.rows), grouped(t.files), size(t.bytes), year, saved, partition, changed]);
     }
     println!("{table}");
+    if let Some(bytes) = in_a_year {
+        println!("\nat the rate of the last days the tables will take {} in a year", size(bytes));
+    }
     Ok(())
 }
 

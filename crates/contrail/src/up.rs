@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use contrail_flow::build::{self, Build};
 use contrail_flow::data_dir::{DataDir, NodeAddress};
 use contrail_flow::land::{self, CommitPolicy, Land, LanderId};
+use contrail_flow::maintain;
 use contrail_flow::source::{self, Source};
 use contrail_flow::stream::{self, StreamState};
 use contrail_kit::class::BoxError;
@@ -55,6 +56,7 @@ pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> 
             Role::Source => start_source(&mut supervisor, &line),
             Role::Land => start_land(&mut supervisor, &line, flags, landed.clone()),
             Role::Build => start_build(&mut supervisor, &line, &folder, landed_seen.clone()),
+            Role::Maintain => start_maintain(&mut supervisor, &line),
             Role::Serve => {}
         }
     }
@@ -150,6 +152,11 @@ fn start_land(supervisor: &mut Supervisor, line: &Line, flags: &cli::Up, landed:
 fn start_build(supervisor: &mut Supervisor, line: &Line, folder: &DataDir, landed: watch::Receiver<u64>) {
     let build = builder_parts(line, folder, landed);
     supervisor.role("build", move |stop| boxed(build::run(build.clone(), stop)));
+}
+
+fn start_maintain(supervisor: &mut Supervisor, line: &Line) {
+    let maintain = line.house.upkeep(line.ledger.clone(), line.pulse.clone());
+    supervisor.role("maintain", move |stop| boxed(maintain::run(maintain.clone(), stop)));
 }
 
 /// What a builder works with, for the role and for `contrail build`.

@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
 use super::{Offsets, Properties};
 
 const PREFIX: &str = "contrail.offsets.";
 const HOLES: &str = "contrail.holes.";
 const PURGED: &str = "contrail.purged.";
+const EXPIRED: &str = "contrail.expired.";
 const NAMED: &str = "contrail.stream.";
 /// The property with every start that went on although log and table did not fit together.
 pub const ACCEPTED: &str = "contrail.accepted";
@@ -92,8 +96,39 @@ pub fn purged_properties(
     Ok(written)
 }
 
-fn map(properties: &Properties, key: String) -> Result<Offsets, Refused> {
-    let Some(value) = properties.get(&key) else { return Ok(Offsets::new()) };
+/// What retention has taken of one partition of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expired {
+    /// The least offset among them.
+    pub first: i64,
+    pub rows: i64,
+}
+
+/// What retention has taken of a stream, by partition.
+pub fn expired(properties: &Properties, stream: &str) -> Result<BTreeMap<i32, Expired>, Refused> {
+    map(properties, format!("{EXPIRED}{stream}"))
+}
+
+/// The properties to write when more expires, by stream and partition.
+pub fn expired_properties(
+    properties: &Properties,
+    gone: &BTreeMap<String, BTreeMap<i32, Expired>>,
+) -> Result<Vec<(String, String)>, Refused> {
+    let mut written = Vec::new();
+    for (stream, partitions) in gone {
+        let mut all = expired(properties, stream)?;
+        for (partition, more) in partitions {
+            let found = all.entry(*partition).or_insert(Expired { rows: 0, ..*more });
+            *found = Expired { first: found.first.min(more.first), rows: found.rows + more.rows };
+        }
+        let text = serde_json::to_string(&all).expect("integers serialise");
+        written.push((format!("{EXPIRED}{stream}"), text));
+    }
+    Ok(written)
+}
+
+fn map<T: DeserializeOwned + Default>(properties: &Properties, key: String) -> Result<T, Refused> {
+    let Some(value) = properties.get(&key) else { return Ok(T::default()) };
     serde_json::from_str(value).map_err(|_| Refused::Unreadable { key, value: value.clone() })
 }
 

@@ -19,6 +19,8 @@ enum Event {
     Publish,
     /// A rebuild on command of every hour there is.
     Rebuild,
+    /// Another process rewrites whatever has more than one file, whether it pays or not.
+    Compact,
     /// The process ends, as by a power cut.
     End,
 }
@@ -30,6 +32,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => Just(Event::Step),
         2 => Just(Event::Publish),
         1 => Just(Event::Rebuild),
+        1 => Just(Event::Compact),
         2 => Just(Event::End),
     ]
 }
@@ -67,6 +70,9 @@ fn play(world: &mut World, told: &[Reply], events: &[Event]) -> Result<(), super
             }
             if let Event::Land(rows) = event {
                 return Ok(node.land(every(*rows)).await?);
+            }
+            if let Event::Compact = event {
+                return node.beside().await?.compact_all().await;
             }
             if builder.is_none() {
                 builder = Some(node.builder().await?);

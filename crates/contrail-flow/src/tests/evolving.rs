@@ -147,7 +147,7 @@ fn a_newer_producers_rows_land_and_its_values_once_the_table_has_the_column() {
     world.run(async |node| {
         let partitions: Vec<i32> = node.raw.load().await.unwrap().live_files().filter_map(|f| f.partition).collect();
         for partition in partitions {
-            node.raw.compact(partition, 1 << 20).await.unwrap();
+            node.raw.compact(partition, &contrail_lake::Compaction::default()).await.unwrap();
         }
         check(node).await;
     });

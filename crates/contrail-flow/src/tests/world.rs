@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrow::array::AsArray;
 use contrail_kit::Clock;
 use contrail_kit::class::chain;
-use contrail_lake::{Lake, LakeOptions, LakeTable, SqliteCatalog};
+use contrail_lake::{Compaction, Lake, LakeOptions, LakeTable, SqliteCatalog};
 use contrail_log::{EmbeddedLog, KafkaLog, Log, Registry, embedded, kafka};
 use contrail_model::{Engine, EngineOptions, Input, Project};
 use contrail_source::Context;
@@ -24,6 +24,7 @@ use crate::build::{Build, BuildError, Builder, Fresh, raw_tables};
 use crate::evolve::EvolvePolicy;
 use crate::land::{self, CommitPolicy, DeadLetterPolicy, Land, LandError, LanderId, Shard};
 use crate::ledger::Ledger;
+use crate::maintain::{Maintain, Policy};
 use crate::pulse::Pulse;
 use crate::rules::landing;
 use crate::source::{Source, Writer};
@@ -57,7 +58,7 @@ pub struct Parts {
     pub engine: Engine,
     pub project: Arc<Project>,
     pub pulse: Pulse,
-    ledger: Ledger,
+    pub ledger: Ledger,
     clock: Clock,
     folder: PathBuf,
     marts: PathBuf,
@@ -354,6 +355,40 @@ impl Parts {
         let mut builder = self.builder().await?;
         while builder.step().await? {}
         Ok(builder.publish().await?)
+    }
+
+    /// Upkeep of all tables, without a limit; rows of the tables named stay so long.
+    pub fn maintain(&self, keep: &[(&str, Micros)]) -> Maintain {
+        let days = |keep: Micros| Duration::from_micros(keep as u64);
+        Maintain {
+            lake: self.lake.clone(),
+            raw: self.raw.clone(),
+            dead: self.dead.clone(),
+            project: self.project.clone(),
+            policy: Policy {
+                interval: Duration::from_millis(20),
+                cpu_share: 1.0,
+                bytes: u64::MAX,
+                keep: keep.iter().map(|(table, keep)| ((*table).to_owned(), days(*keep))).collect(),
+            },
+            clock: self.clock.clone(),
+            ledger: self.ledger.clone(),
+            pulse: self.pulse.clone(),
+        }
+    }
+
+    /// Rewrites every partition of every table of which its readers have seen several files.
+    pub async fn compact_all(&self) -> Result<(), Fault> {
+        let maintain = self.maintain(&[]);
+        for kept in maintain.tables().await? {
+            let version = kept.table.load().await?;
+            let partitions: BTreeSet<i32> = version.live_files().filter_map(|file| file.partition).collect();
+            for partition in partitions {
+                let how = Compaction { upto: kept.read().await?, ..Compaction::default() };
+                kept.table.compact(partition, &how).await?;
+            }
+        }
+        Ok(())
     }
 
     pub async fn table(&self, name: &str) -> LakeTable {

@@ -55,14 +55,14 @@ fn a_lander_that_was_overtaken_by_a_later_one_stops_and_names_it() {
     let world = World::keeping(few(), Duration::from_secs(30 * 86_400));
     world.run(async |node| {
         node.fill(&told[..4]).await.unwrap();
-        let slow = CommitPolicy { interval: Duration::from_millis(300), rows: 10_000, bytes: usize::MAX };
+        let slow = CommitPolicy { interval: Duration::from_secs(3), rows: 10_000, bytes: usize::MAX };
         let zombie = tokio::spawn(land::run(node.lander(slow), Default::default()));
         while node.pulse.read().land.commits == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         // The zombie sits on the rest while another process lands it.
         node.fill(&told).await.unwrap();
-        node.beside().await.unwrap().land(every(50)).await.unwrap();
+        land_on(node.beside().await.unwrap(), 50).await;
         let error = zombie.await.unwrap().unwrap_err();
         let LandError::Superseded { by } = &error else { panic!("{error}") };
         assert!(by.contains(&format!("process {}", std::process::id())), "{by}");

@@ -1,52 +1,147 @@
-//! Compaction: many small files of a closed partition become one, with the same rows and sequence number.
+//! Compaction: many small files of a partition become one, with the same rows and sequence number.
 
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use super::merge::{Input, Merged};
 use crate::change::Change;
 use crate::commit::{CommitFailed, Committed};
 use crate::error::LakeError;
+use crate::read::FileRows;
+use crate::shape::TableShape;
 use crate::table::LakeTable;
 use crate::version::LiveFile;
+use crate::write::{EncodedFile, NewFile, sorted};
+
+/// A Parquet reader holds about this many rows of a large file at a time: a page of each column.
+const PAGE: u64 = 20_000;
+/// So many rows of inputs are in memory at once, some 200 bytes each.
+pub const IN_FLIGHT: u64 = 400_000;
+
+/// What compaction has made of one partition.
+#[derive(Clone, Debug)]
+pub struct Compacted {
+    pub committed: Committed,
+    pub rows: u64,
+    pub files_before: usize,
+    pub files_after: usize,
+    pub bytes_before: u64,
+    pub bytes_after: u64,
+}
+
+/// How a compaction is done.
+#[derive(Clone)]
+pub struct Compaction {
+    /// Only files with rows of commits up to this one: what all consumers have seen, so that none reads a row twice.
+    pub upto: i64,
+    /// Rows of inputs in memory at once; a partition with more takes several calls.
+    pub in_flight: u64,
+    /// Asked now and then; once it says so, everything is dropped.
+    pub stopped: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Notes for the snapshot's summary, such as a run id.
+    pub summary: Vec<(String, String)>,
+}
+
+impl Default for Compaction {
+    fn default() -> Self {
+        Self { upto: i64::MAX, in_flight: IN_FLIGHT, stopped: Arc::new(|| false), summary: Vec::new() }
+    }
+}
 
 impl LakeTable {
-    /// Rewrites the files of one partition as one sorted file, if there are several. `most` bounds the rows taken into
-    /// memory at once; a partition with more is compacted in groups, one a call. `None`: nothing to do.
+    /// Rewrites the smallest files of one partition as one sorted file: all of them, if they fit. `None`: there is
+    /// nothing to do, or it was stopped.
     ///
     /// # Errors
     /// [`CommitFailed::Stale`] if the partition was changed in the meantime: try again when it is quiet.
-    pub async fn compact(&self, partition: i32, most: u64) -> Result<Option<Committed>, CommitFailed> {
+    pub async fn compact(&self, partition: i32, how: &Compaction) -> Result<Option<Compacted>, CommitFailed> {
         let version = self.load().await?;
         if version.has_foreign_deletes() {
             return Err(LakeError::ForeignDeletes { table: self.name().to_owned() }.into());
         }
-        let mut files: Vec<&LiveFile> = version.files_in(partition).map(AsRef::as_ref).collect();
+        let mut files: Vec<Arc<LiveFile>> =
+            version.files_in(partition).filter(|file| file.data_sequence_number <= how.upto).cloned().collect();
         files.sort_by_key(|file| (file.records, file.data_sequence_number));
-        let old: Vec<String> = group(&files, most).iter().map(|file| file.path.clone()).collect();
-        if old.len() < 2 {
+        files.truncate(fitting(&files, how.in_flight));
+        if files.len() < 2 {
             return Ok(None);
         }
+        let old: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
         let pin = self.pin(old.clone());
-        let (table, paths) = (self.clone(), old.clone());
         // Of this very version: files that came later, with columns that it lacks, are not among those rewritten.
         let shape = self.shape_in(&version)?;
-        let encoded = tokio::task::spawn_blocking(move || {
-            let files = table.encode_under(&shape, &table.read_under(&shape, &paths, None)?)?;
-            // Files without rows tell of a change; one of them has to stay.
-            if files.is_empty() { Ok(vec![table.encode_empty(partition)?]) } else { Ok::<_, LakeError>(files) }
-        });
-        let new = encoded.await.map_err(|panic| LakeError::Batch {
+        let (table, inputs, how) = (self.clone(), files.clone(), how.clone());
+        let summary = how.summary.clone();
+        let made = tokio::task::spawn_blocking(move || table.merge(&shape, partition, &inputs, &how)).await;
+        drop(pin);
+        let made = made.map_err(|panic| LakeError::Batch {
             table: self.name().to_owned(),
             reason: format!("compaction: {panic}"),
         })??;
-        drop(pin);
-        self.commit(Change::rewrite(old, new), |_| Ok(())).await.map(Some)
+        let Some(new) = made else { return Ok(None) };
+        let done = |committed| Compacted {
+            committed,
+            rows: new.records,
+            files_before: files.len(),
+            files_after: 1,
+            bytes_before: files.iter().map(|file| file.bytes).sum(),
+            bytes_after: new.bytes,
+        };
+        let mut change = Change::rewrite(old, vec![new.clone()]);
+        for (key, value) in summary {
+            change = change.summary(key, value);
+        }
+        self.commit(change, |_| Ok(())).await.map(|committed| Some(done(committed)))
+    }
+
+    /// One file of the rows of several; one without rows if they have none: it still tells of a change. Blocking.
+    fn merge(
+        &self,
+        shape: &TableShape,
+        partition: i32,
+        files: &[Arc<LiveFile>],
+        how: &Compaction,
+    ) -> Result<Option<EncodedFile>, LakeError> {
+        let batch_size = (how.in_flight as usize / files.len()).clamp(256, 8192);
+        let inputs = files.iter().filter(|file| file.records > 0);
+        let inputs = inputs.map(|file| self.input(shape, file, batch_size)).collect::<Result<Vec<Input>, _>>()?;
+        let mut new: Option<NewFile<'_>> = None;
+        for batch in Merged::new(shape, inputs)? {
+            if (how.stopped)() {
+                return Ok(None);
+            }
+            let batch = batch?;
+            match &mut new {
+                Some(new) => new.write(&batch)?,
+                None => new.insert(NewFile::begin(&self.0, shape, &batch)?).write(&batch)?,
+            }
+        }
+        match new {
+            Some(new) => new.finish(Some(partition)),
+            None => self.encode_empty(partition),
+        }
+        .map(Some)
+    }
+
+    /// A file's rows in the table's order; a file that does not say that it is sorted is sorted in memory.
+    fn input(&self, shape: &TableShape, file: &LiveFile, batch_size: usize) -> Result<Input, LakeError> {
+        let schema: &SchemaRef = shape.schema();
+        if self.0.sort_order_id.is_none() || file.data.sort_order_id() == self.0.sort_order_id {
+            return Ok(Box::new(FileRows::open(&file.path, schema, batch_size)?));
+        }
+        let rows: RecordBatch = sorted(shape, &self.read_under(shape, [&file.path], None)?, None)?;
+        Ok(Box::new(std::iter::once(Ok(rows))))
     }
 }
 
-/// The smallest files that together have at most `most` rows.
-fn group<'a>(files: &[&'a LiveFile], most: u64) -> Vec<&'a LiveFile> {
+/// How many of the smallest files can be merged at once.
+fn fitting(files: &[Arc<LiveFile>], in_flight: u64) -> usize {
     let mut rows = 0;
-    let fits = |file: &&&LiveFile| {
-        rows += file.records;
-        rows <= most
+    let fits = |file: &&Arc<LiveFile>| {
+        rows += file.records.min(PAGE);
+        rows <= in_flight
     };
-    files.iter().take_while(fits).copied().collect()
+    files.iter().take_while(fits).count()
 }

@@ -9,6 +9,7 @@ use contrail_types::time::DAY;
 use super::delete;
 use crate::change::Change;
 use crate::commit::{CommitFailed, SWEPT};
+use crate::error::LakeError;
 use crate::table::LakeTable;
 use crate::version::Version;
 use crate::write::time_in;
@@ -26,16 +27,23 @@ impl LakeTable {
         };
         self.commit(Change::properties().set_from(later), |_| Ok(())).await?;
         contrail_kit::crash::point("lake.sweep.after_limit")?;
-        let fsck = self.fsck().await?;
-        let mut old: Vec<String> = Vec::new();
-        for path in fsck.orphans {
-            let written_at = time_in(&path).or_else(|| modified(&path));
-            if written_at.is_some_and(|at| at <= limit) && !self.0.pins.is_pinned(&path) {
-                old.push(path);
-            }
-        }
+        let old = self.orphans_until(limit).await?;
         delete(old.clone()).await?;
         Ok(old)
+    }
+
+    /// What a sweep would delete now.
+    pub async fn orphans(&self) -> Result<Vec<String>, LakeError> {
+        self.orphans_until(self.0.lake.clock.now() - DAY).await
+    }
+
+    async fn orphans_until(&self, limit: Micros) -> Result<Vec<String>, LakeError> {
+        let mut orphans = self.fsck().await?.orphans;
+        orphans.retain(|path| {
+            let written_at = time_in(path).or_else(|| modified(path));
+            written_at.is_some_and(|at| at <= limit) && !self.0.pins.is_pinned(path)
+        });
+        Ok(orphans)
     }
 }
 

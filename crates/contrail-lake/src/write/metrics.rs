@@ -3,7 +3,7 @@
 //! Taken from the rows themselves, not from Parquet's statistics, which cut long text and drop bounds row group by row
 //! group.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
@@ -16,6 +16,7 @@ use iceberg::spec::Datum;
 /// Longer text and bytes are cut to this many characters or bytes, as Iceberg's `truncate(16)` does.
 const CUT: usize = 16;
 
+/// Metrics of the batches of one file.
 #[derive(Default)]
 pub(super) struct Metrics {
     pub values: HashMap<i32, u64>,
@@ -23,26 +24,52 @@ pub(super) struct Metrics {
     pub nans: HashMap<i32, u64>,
     pub lower: HashMap<i32, Datum>,
     pub upper: HashMap<i32, Datum>,
+    /// Columns in which some value has no bound on that side: the file has none then.
+    no_lower: HashSet<i32>,
+    no_upper: HashSet<i32>,
 }
 
-pub(super) fn metrics(columns: &[String], ids: &HashMap<String, i32>, batch: &RecordBatch) -> Metrics {
-    let mut metrics = Metrics::default();
-    for name in columns {
-        let (Some(id), Some(column)) = (ids.get(name), batch.column_by_name(name)) else { continue };
-        metrics.values.insert(*id, column.len() as u64);
-        metrics.nulls.insert(*id, column.null_count() as u64);
-        let bounds = match column.data_type() {
-            DataType::Float32 | DataType::Float64 => {
+impl Metrics {
+    /// Counts one more batch in.
+    pub fn add(&mut self, columns: &[String], ids: &HashMap<String, i32>, batch: &RecordBatch) {
+        for name in columns {
+            let (Some(id), Some(column)) = (ids.get(name), batch.column_by_name(name)) else { continue };
+            *self.values.entry(*id).or_default() += column.len() as u64;
+            *self.nulls.entry(*id).or_default() += column.null_count() as u64;
+            let float = matches!(column.data_type(), DataType::Float32 | DataType::Float64);
+            let (lower, upper) = if float {
                 let (nans, bounds) = float_bounds(column);
-                metrics.nans.insert(*id, nans);
+                *self.nans.entry(*id).or_default() += nans;
                 bounds
-            }
-            _ => bounds(column),
-        };
-        metrics.lower.extend(bounds.0.map(|datum| (*id, datum)));
-        metrics.upper.extend(bounds.1.map(|datum| (*id, datum)));
+            } else {
+                bounds(column)
+            };
+            // Without a bound although there are values; NaN needs none.
+            let unbounded = !float && column.null_count() < column.len();
+            merge(&mut self.lower, &mut self.no_lower, *id, lower, unbounded, |new, kept| new < kept);
+            merge(&mut self.upper, &mut self.no_upper, *id, upper, unbounded, |new, kept| new > kept);
+        }
     }
-    metrics
+}
+
+fn merge(
+    ends: &mut HashMap<i32, Datum>,
+    open: &mut HashSet<i32>,
+    id: i32,
+    end: Option<Datum>,
+    unbounded: bool,
+    beyond: impl Fn(&Datum, &Datum) -> bool,
+) {
+    match end {
+        Some(end) if !open.contains(&id) && ends.get(&id).is_none_or(|kept| beyond(&end, kept)) => {
+            ends.insert(id, end);
+        }
+        None if unbounded => {
+            open.insert(id);
+            ends.remove(&id);
+        }
+        _ => {}
+    }
 }
 
 type Bounds = (Option<Datum>, Option<Datum>);
@@ -208,6 +235,30 @@ mod tests {
         let mut above = [2u8; 16];
         above[15] = 3;
         assert_eq!((lower, upper), (Some(Datum::binary([1; 16])), Some(Datum::binary(above))));
+    }
+
+    #[test]
+    fn bounds_of_several_batches_hold_for_all_of_them() {
+        let ids = HashMap::from([("name".to_owned(), 1), ("height".to_owned(), 2)]);
+        let columns = ["name".to_owned(), "height".to_owned()];
+        let of = |batches: &[(&[Option<&str>], &[f64])]| {
+            let mut metrics = Metrics::default();
+            for (names, heights) in batches {
+                let names: ArrayRef = Arc::new(StringArray::from(names.to_vec()));
+                let heights: ArrayRef = Arc::new(Float64Array::from(heights.to_vec()));
+                let batch = RecordBatch::try_from_iter([("name", names), ("height", heights)]).unwrap();
+                metrics.add(&columns, &ids, &batch);
+            }
+            metrics
+        };
+        let metrics = of(&[(&[Some("m"), None], &[0.0, f64::NAN]), (&[None], &[f64::NAN]), (&[Some("c")], &[-2.0])]);
+        assert_eq!((metrics.values[&1], metrics.nulls[&1], metrics.nans[&2]), (4, 2, 2));
+        assert_eq!((&metrics.lower[&1], &metrics.upper[&1]), (&Datum::string("c"), &Datum::string("m")));
+        assert_eq!((&metrics.lower[&2], &metrics.upper[&2]), (&Datum::double(-2.0), &Datum::double(0.0)));
+        // Nothing sorts after the second batch's text once it is cut: there is no upper bound, before or after.
+        let top = "\u{10ffff}".repeat(17);
+        let metrics = of(&[(&[Some("m")], &[1.0]), (&[Some(&top)], &[1.0]), (&[Some("z")], &[1.0])]);
+        assert_eq!((&metrics.lower[&1], metrics.upper.get(&1)), (&Datum::string("m"), None));
     }
 
     #[test]

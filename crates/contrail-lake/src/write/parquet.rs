@@ -10,6 +10,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
@@ -46,19 +47,35 @@ impl Tuning {
     }
 }
 
-pub(super) fn encode(shape: &TableShape, tuning: &Tuning, batch: &RecordBatch) -> Result<Vec<u8>, LakeError> {
-    let failed = |source: parquet::errors::ParquetError| LakeError::Parquet {
-        doing: format!("encode rows of {}", shape.def().name),
-        source: source.into(),
-    };
-    let properties = tuning.properties(batch);
-    // Readers take types from Iceberg's schema; Arrow's copy of it would be a tenth of a small file.
-    let options = ArrowWriterOptions::new().with_properties((*properties).clone()).with_skip_arrow_metadata(true);
-    let mut bytes = Vec::with_capacity(batch.num_rows() * 32 + 8192);
-    let mut writer = ArrowWriter::try_new_with_options(&mut bytes, shape.schema().clone(), options).map_err(failed)?;
-    writer.write(batch).map_err(failed)?;
-    writer.close().map_err(failed)?;
-    Ok(bytes)
+/// A Parquet file in the making, in memory.
+pub(super) struct Encoder<'a> {
+    shape: &'a TableShape,
+    writer: ArrowWriter<Vec<u8>>,
+}
+
+impl<'a> Encoder<'a> {
+    /// The settings follow `sample`, rows like those to come.
+    pub fn new(shape: &'a TableShape, tuning: &Tuning, sample: &RecordBatch) -> Result<Self, LakeError> {
+        let properties = tuning.properties(sample);
+        // Readers take types from Iceberg's schema; Arrow's copy of it would be a tenth of a small file.
+        let options = ArrowWriterOptions::new().with_properties((*properties).clone()).with_skip_arrow_metadata(true);
+        let bytes = Vec::with_capacity(sample.num_rows() * 32 + 8192);
+        let writer = ArrowWriter::try_new_with_options(bytes, shape.schema().clone(), options);
+        Ok(Self { shape, writer: writer.map_err(|error| failed(shape, error))? })
+    }
+
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
+        self.writer.write(batch).map_err(|error| failed(self.shape, error))
+    }
+
+    /// The file's bytes, with its footer.
+    pub fn finish(self) -> Result<Vec<u8>, LakeError> {
+        self.writer.into_inner().map_err(|error| failed(self.shape, error))
+    }
+}
+
+fn failed(shape: &TableShape, source: ParquetError) -> LakeError {
+    LakeError::Parquet { doing: format!("encode rows of {}", shape.def().name), source: source.into() }
 }
 
 fn properties(batch: &RecordBatch) -> WriterProperties {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Float64Array, StringArray};
 use arrow::datatypes::{DataType, Float64Type};
 use arrow::record_batch::RecordBatch;
-use contrail_lake::{Change, LakeTable, TableShape};
+use contrail_lake::{Change, Compaction, LakeTable, TableShape};
 use contrail_types::Column;
 
 use crate::support::{FIRST_HOUR, Sandbox, def, ids, open, rows};
@@ -65,7 +65,7 @@ async fn a_gained_column_is_null_in_rows_that_were_there_and_survives_compaction
     assert!(beside.shape().def().gained.is_empty());
     assert_eq!(ids(&beside).await.len(), 10);
     assert_eq!(beside.shape().def().gained, [(mach(), 7)]);
-    grown(&sandbox).await.compact(FIRST_HOUR, 1000).await.unwrap().unwrap();
+    grown(&sandbox).await.compact(FIRST_HOUR, &Compaction::default()).await.unwrap().unwrap();
     assert_eq!((machs(&table).await, table.load().await.unwrap().totals().1), (wanted, 1));
 }
 

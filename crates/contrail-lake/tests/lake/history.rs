@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contrail_lake::{Change, CommitFailed, LakeTable};
+use contrail_lake::{Change, CommitFailed, Compaction, LakeTable};
 use contrail_types::time::{DAY, MINUTE};
 use proptest::prelude::*;
 
@@ -111,7 +111,7 @@ async fn apply(sandbox: &Sandbox, table: &mut LakeTable, model: &mut Model, op: 
             }
         }
         Op::Compact(hour) => {
-            if table.compact(FIRST_HOUR + hour, 1000).await.unwrap().is_some() {
+            if table.compact(FIRST_HOUR + hour, &Compaction::default()).await.unwrap().is_some() {
                 model.sequence_number += 1;
             }
         }

@@ -13,7 +13,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use contrail_lake::{Change, LakeTable};
+use contrail_lake::{Change, Compaction, LakeTable};
 use contrail_types::Column;
 use contrail_types::state::{dead_letters_table, raw_table};
 use contrail_types::time::{DAY, HOUR, MINUTE, ZONE, timestamp};
@@ -122,7 +122,7 @@ async fn pyiceberg_reads_and_writes_what_we_write() {
     let seen = table.load().await.unwrap().sequence_number();
     let files = table.encode(&rows(1, 9000..9100)).unwrap();
     table.commit(Change::overwrite_partitions([FIRST_HOUR + 1, FIRST_HOUR + 7], seen, files), open).await.unwrap();
-    table.compact(FIRST_HOUR, 100_000).await.unwrap().unwrap();
+    table.compact(FIRST_HOUR, &Compaction::default()).await.unwrap().unwrap();
     let last = table.load().await.unwrap();
     let old: Vec<String> = last.files_in(FIRST_HOUR + 2).take(2).map(|file| file.path.clone()).collect();
     table.commit(Change::delete(old), open).await.unwrap();
@@ -146,7 +146,7 @@ async fn pyiceberg_reads_and_writes_what_we_write() {
     after.sort_unstable();
     assert_eq!(ids(&table).await, after);
     table.commit(Change::append(table.encode(&rows(0, [800_000])).unwrap()), open).await.unwrap();
-    table.compact(FIRST_HOUR + 3, 100_000).await.unwrap();
+    table.compact(FIRST_HOUR + 3, &Compaction::default()).await.unwrap();
     after.push(800_000);
     assert_eq!(ids(&table).await, after);
     assert_eq!(fsck(&table).await.len(), fsck(&sandbox.table().await).await.len());

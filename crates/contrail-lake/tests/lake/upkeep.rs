@@ -1,6 +1,6 @@
 //! Snapshots, deletion, pins, the sweep, compaction: what may go goes, what may not stays, and metadata stays flat.
 
-use contrail_lake::{Change, GRACE, LakeTable, SWEPT};
+use contrail_lake::{Change, Compaction, GRACE, LakeTable, SWEPT};
 use contrail_types::time::{DAY, HOUR, MINUTE};
 
 use crate::support::{FIRST_HOUR, START, Sandbox, ids, open, rows};
@@ -147,12 +147,33 @@ async fn compaction_takes_the_smallest_files_first() {
         table.commit(Change::append(files), open).await.unwrap();
         id += size;
     }
-    let committed = table.compact(FIRST_HOUR, 50).await.unwrap().unwrap();
-    let mut sizes: Vec<u64> = committed.version.live_files().map(|file| file.records).collect();
+    let few = Compaction { in_flight: 50, ..Compaction::default() };
+    let all = Compaction { in_flight: 500, ..Compaction::default() };
+    let compacted = table.compact(FIRST_HOUR, &few).await.unwrap().unwrap();
+    assert_eq!((compacted.files_before, compacted.rows), (3, 6));
+    let mut sizes: Vec<u64> = compacted.committed.version.live_files().map(|file| file.records).collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [6, 100]);
-    assert!(table.compact(FIRST_HOUR, 50).await.unwrap().is_none());
-    assert!(table.compact(FIRST_HOUR, 500).await.unwrap().is_some());
+    assert!(table.compact(FIRST_HOUR, &few).await.unwrap().is_none());
+    assert!(table.compact(FIRST_HOUR, &all).await.unwrap().is_some());
     assert_eq!(ids(&table).await, (0..106).collect::<Vec<_>>());
-    assert!(table.compact(FIRST_HOUR + 1, 500).await.unwrap().is_none());
+    assert!(table.compact(FIRST_HOUR + 1, &all).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn compaction_stops_when_asked_and_leaves_alone_what_is_too_new() {
+    let sandbox = Sandbox::new();
+    let table = sandbox.table().await;
+    for id in 0..4 {
+        append(&table, id).await;
+    }
+    let stopped = Compaction { stopped: std::sync::Arc::new(|| true), ..Compaction::default() };
+    assert!(table.compact(FIRST_HOUR, &stopped).await.unwrap().is_none());
+    clean(&table).await;
+    let upto = Compaction { upto: 3, ..Compaction::default() };
+    assert_eq!(table.compact(FIRST_HOUR, &upto).await.unwrap().unwrap().files_before, 3);
+    let numbers: Vec<i64> = table.load().await.unwrap().live_files().map(|file| file.data_sequence_number).collect();
+    assert_eq!(numbers.iter().max(), Some(&4));
+    assert!(table.compact(FIRST_HOUR, &upto).await.unwrap().is_none(), "one file is left of those");
+    assert_eq!(ids(&table).await, [0, 1, 2, 3]);
 }

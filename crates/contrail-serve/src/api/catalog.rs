@@ -106,12 +106,29 @@ pub struct Table {
     pub partition: Option<String>,
     pub sort: Vec<String>,
     pub location: Option<String>,
+    pub upkeep: Option<TableUpkeep>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<ColumnInfo>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<SnapshotInfo>,
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub properties: std::collections::BTreeMap<String, String>,
+}
+
+/// What upkeep does to a table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct TableUpkeep {
+    /// How long rows stay, in seconds; for ever if none.
+    pub keep_s: Option<f64>,
+    /// Bytes of data files in a year at the rate of the last week.
+    pub in_a_year_bytes: Option<u64>,
+    /// When it was last looked after; what that has saved in the last 30 days.
+    pub last_at: Option<Time>,
+    pub files_saved: u64,
+    pub bytes_saved: u64,
+    pub rows_expired: u64,
+    pub files_deleted: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]

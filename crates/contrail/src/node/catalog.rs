@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use contrail_flow::maintain::plan;
+use contrail_flow::pulse::Pulse;
 use contrail_flow::rules::deriving::Progress;
 use contrail_lake::{LakeTable, Version};
 use contrail_model::{Kind, Model};
@@ -122,12 +124,29 @@ pub async fn table(house: &House, name: &str, whole: bool) -> Result<api::Table,
         location: Some(version.metadata().location().to_owned()),
         ..api::Table::default()
     };
+    shown.upkeep = upkeep(house, name).await;
     if whole {
         shown.columns = columns(def);
         shown.snapshots = snapshots(&version);
         shown.properties = version.properties().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
     }
     Ok(shown)
+}
+
+/// What upkeep does to a table; none where the ledger cannot be read.
+async fn upkeep(house: &House, name: &str) -> Option<api::TableUpkeep> {
+    let upkeep = house.upkeep(house.ledger().ok()?, Pulse::default());
+    let totals = upkeep.ledger.upkeep_totals().ok()?.remove(name).unwrap_or_default();
+    let kept = upkeep.kept(name).await.ok()??;
+    Some(api::TableUpkeep {
+        keep_s: kept.keep.map(|keep| keep as f64 / 1e6),
+        in_a_year_bytes: plan::forecast(&kept, house.clock.now()).await.ok()?,
+        last_at: (totals.runs > 0).then_some(Time(totals.last_at)),
+        files_saved: totals.files_saved,
+        bytes_saved: totals.bytes_saved,
+        rows_expired: totals.rows_expired,
+        files_deleted: totals.files_deleted,
+    })
 }
 
 /// Newest first.
