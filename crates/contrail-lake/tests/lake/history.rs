@@ -6,6 +6,7 @@ use contrail_lake::{Change, CommitFailed, Compaction, LakeTable};
 use contrail_types::time::{DAY, MINUTE};
 use proptest::prelude::*;
 
+use crate::pyiceberg::{check, fsck, python_or_skip};
 use crate::support::{FIRST_HOUR, START, Sandbox, ids_of, open, rows};
 
 #[derive(Clone, Debug)]
@@ -178,15 +179,37 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let sandbox = Sandbox::new();
-            let (mut table, mut model, mut now) = (sandbox.table().await, Model::default(), START);
-            for op in &ops {
-                apply(&sandbox, &mut table, &mut model, op, &mut now).await;
-                compare(&table, &model).await;
-            }
-            let table = sandbox.table().await;
-            compare(&table, &model).await;
-            let fsck = table.fsck().await.unwrap();
-            assert_eq!((fsck.orphans, fsck.missing), (vec![], vec![]));
+            live_through(&sandbox, &ops).await;
+        });
+    }
+}
+
+async fn live_through(sandbox: &Sandbox, ops: &[Op]) -> LakeTable {
+    let (mut table, mut model, mut now) = (sandbox.table().await, Model::default(), START);
+    for op in ops {
+        apply(sandbox, &mut table, &mut model, op, &mut now).await;
+        compare(&table, &model).await;
+    }
+    let table = sandbox.table().await;
+    compare(&table, &model).await;
+    fsck(&table).await;
+    table
+}
+
+proptest! {
+    // Few, because each starts a Python.
+    #![proptest_config(ProptestConfig {
+        cases: 4, max_shrink_iters: 20, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn pyiceberg_finds_nothing_wrong_with_a_history(ops in prop::collection::vec(op(), 20..40)) {
+        let Some(python) = python_or_skip() else { return Ok(()) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let sandbox = Sandbox::new();
+            let table = live_through(&sandbox, &ops).await;
+            check(&python, &sandbox, &table, &fsck(&table).await, &["--ours", "--quick"]);
         });
     }
 }

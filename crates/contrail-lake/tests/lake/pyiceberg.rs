@@ -20,7 +20,7 @@ use contrail_types::time::{DAY, HOUR, MINUTE, ZONE, timestamp};
 
 use crate::support::{FIRST_HOUR, START, Sandbox, ids, open, rows};
 
-fn python() -> Option<PathBuf> {
+pub fn python() -> Option<PathBuf> {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.contrail/venv/bin/python");
     let path = std::env::var_os("CONTRAIL_PYTHON").map_or(default, PathBuf::from);
     let works = Command::new(&path).args(["-c", "import pyiceberg, pyarrow"]).output();
@@ -69,7 +69,7 @@ fn plain_columns() -> Vec<Column> {
     all.enumerate().map(|(n, kind)| Column::new(&format!("gained_{n}"), kind, true, "A column gained later")).collect()
 }
 
-fn check(python: &Path, sandbox: &Sandbox, table: &LakeTable, waiting: &[String], more: &[&str]) {
+pub fn check(python: &Path, sandbox: &Sandbox, table: &LakeTable, waiting: &[String], more: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lake/check.py");
     let queued = sandbox.folder.path().join("queued.json");
     std::fs::write(&queued, serde_json::to_vec(waiting).unwrap()).unwrap();
@@ -85,19 +85,43 @@ fn check(python: &Path, sandbox: &Sandbox, table: &LakeTable, waiting: &[String]
     println!("{out}");
 }
 
-async fn fsck(table: &LakeTable) -> Vec<String> {
+pub async fn fsck(table: &LakeTable) -> Vec<String> {
     let fsck = table.fsck().await.unwrap();
     assert_eq!((fsck.orphans, fsck.missing), (vec![], vec![]));
     fsck.queued
 }
 
+/// The Python, or a line that says that there is none.
+pub fn python_or_skip() -> Option<PathBuf> {
+    let found = python();
+    if found.is_none() {
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "no Python with pyiceberg");
+        println!("SKIPPED: no Python with pyiceberg; run scripts/setup or set CONTRAIL_PYTHON");
+    }
+    found
+}
+
+/// Every rule of the checks is broken once, on a table that breaks none.
+#[tokio::test]
+async fn the_checks_see_every_damage() {
+    let Some(python) = python_or_skip() else { return };
+    let sandbox = Sandbox::new();
+    let table = sandbox.table().await;
+    for n in 0..3 {
+        sandbox.clock.set(START + i64::from(n) * MINUTE);
+        let files = table.encode(&rows(n % 2, i64::from(n) * 100..i64::from(n) * 100 + 100)).unwrap();
+        table.commit(Change::append(files), open).await.unwrap();
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lake/damage.py");
+    let catalog = sandbox.folder.path().join("catalog.db");
+    let output = Command::new(python).arg(script).arg(catalog).arg("aviation.observations").output().unwrap();
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{error}");
+}
+
 #[tokio::test]
 async fn pyiceberg_reads_and_writes_what_we_write() {
-    let Some(python) = python() else {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "no Python with pyiceberg");
-        eprintln!("SKIPPED: no Python with pyiceberg; run scripts/setup or set CONTRAIL_PYTHON");
-        return;
-    };
+    let Some(python) = python_or_skip() else { return };
     let sandbox = Sandbox::new();
     let table = sandbox.table().await;
     // The real definitions: every type that we use, hours and days.
@@ -126,7 +150,7 @@ async fn pyiceberg_reads_and_writes_what_we_write() {
     let last = table.load().await.unwrap();
     let old: Vec<String> = last.files_in(FIRST_HOUR + 2).take(2).map(|file| file.path.clone()).collect();
     table.commit(Change::delete(old), open).await.unwrap();
-    check(&python, &sandbox, &table, &fsck(&table).await, &[]);
+    check(&python, &sandbox, &table, &fsck(&table).await, &["--ours"]);
 
     // Snapshots expired and files deleted.
     for n in 0..130 {
@@ -137,7 +161,7 @@ async fn pyiceberg_reads_and_writes_what_we_write() {
     table.upkeep().await.unwrap();
     sandbox.clock.set(START + 20 * DAY);
     table.upkeep().await.unwrap();
-    check(&python, &sandbox, &table, &fsck(&table).await, &[]);
+    check(&python, &sandbox, &table, &fsck(&table).await, &["--ours"]);
 
     // It appends and deletes (copy on write); we read that, append, overwrite and compact.
     let before = ids(&table).await;
