@@ -6,6 +6,7 @@ use contrail_lake::{Change, CommitFailed, Compaction, LakeTable};
 use contrail_types::time::{DAY, MINUTE};
 use proptest::prelude::*;
 
+use crate::pyiceberg::{check, fsck, python_or_skip};
 use crate::support::{FIRST_HOUR, Sandbox, ids_of, open, rows};
 
 #[derive(Clone, Debug)]
@@ -171,7 +172,7 @@ async fn compare(table: &LakeTable, model: &Model) {
 }
 
 /// Lives through `ops` and compares after each of them.
-async fn live_through(sandbox: &Sandbox, ops: &[Op]) {
+async fn live_through(sandbox: &Sandbox, ops: &[Op]) -> LakeTable {
     let (mut table, mut model, mut now) = (sandbox.table().await, Model::default(), sandbox.clock.now());
     for op in ops {
         apply(sandbox, &mut table, &mut model, op, &mut now).await;
@@ -179,8 +180,8 @@ async fn live_through(sandbox: &Sandbox, ops: &[Op]) {
     }
     let table = sandbox.table().await;
     compare(&table, &model).await;
-    let fsck = table.fsck().await.unwrap();
-    assert_eq!((fsck.orphans, fsck.missing), (vec![], vec![]));
+    fsck(&table).await;
+    table
 }
 
 proptest! {
@@ -202,5 +203,23 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap();
         let Some(sandbox) = Sandbox::remote() else { return Ok(()) };
         runtime.block_on(live_through(&sandbox, &ops));
+    }
+}
+
+proptest! {
+    // Few, because each starts a Python.
+    #![proptest_config(ProptestConfig {
+        cases: 4, max_shrink_iters: 20, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn pyiceberg_finds_nothing_wrong_with_a_history(ops in prop::collection::vec(op(), 20..40)) {
+        let Some(python) = python_or_skip() else { return Ok(()) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let sandbox = Sandbox::new();
+            let table = live_through(&sandbox, &ops).await;
+            check(&python, &sandbox, &table, &fsck(&table).await, &["--ours", "--quick"]);
+        });
     }
 }

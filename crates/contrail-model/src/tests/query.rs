@@ -494,7 +494,7 @@ async fn a_child_that_cannot_start_is_reported() {
 
 #[tokio::test]
 async fn tables_as_they_were() {
-    let sandbox = ;
+    let sandbox = sandbox(|_| {});
     let count = async |sql: &str, as_of: Option<&str>| {
         let mut rows = sandbox.service.query_at(sql, as_of, Limits::default()).await?;
         let batch = rows.next().await?.expect("a count is a row");
