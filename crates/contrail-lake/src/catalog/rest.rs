@@ -144,7 +144,7 @@ impl RestCatalog {
             None => Arc::new(self.0.server.parse::<TableMetadata>(result.metadata.get().as_bytes())?),
         };
         let store = self.store_of(&result, &metadata).await?;
-        let etag = headers.get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        let etag = tag(headers);
         let until = expiry(&store.0);
         self.seen().insert(table.clone(), Seen { location: location.clone(), etag, store: store.clone(), until });
         Ok(Loaded { metadata, location, store })
@@ -160,9 +160,16 @@ impl RestCatalog {
     }
 }
 
-/// When keys that run out should be asked for again; without a time of their own, never because of time.
+fn tag(headers: &HeaderMap) -> Option<String> {
+    headers.get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned)
+}
+
+/// When keys that run out should be asked for again.
 fn expiry(properties: &BTreeMap<String, String>) -> Option<Instant> {
-    let at: i64 = properties.get("s3.session-token-expires-at-ms")?.parse().ok()?;
+    let Some(at) = properties.get("s3.session-token-expires-at-ms").and_then(|at| at.parse::<i64>().ok()) else {
+        // Keys for a session run out, also if nobody says when.
+        return properties.contains_key("s3.session-token").then(|| Instant::now() + 2 * EARLY);
+    };
     let now = contrail_kit::Clock::system().now() / 1000;
     let left = Duration::from_millis(u64::try_from(at - now).unwrap_or(0));
     Some(Instant::now() + left.saturating_sub(EARLY.min(left / 2)))
@@ -254,12 +261,16 @@ impl TableCatalog for RestCatalog {
             Err(Fault::Unanswered(error)) => return Err(unknown(error)),
         };
         match answer {
-            Answer::Done { body, .. } => {
+            Answer::Done { body, headers } => {
                 let result: wire::CommitResult = server.parse(&body).map_err(unknown)?;
                 let metadata: TableMetadata = server.parse(result.metadata.get().as_bytes()).map_err(unknown)?;
-                // It has the state of the store from its last load, and no tag to compare by.
-                self.seen().remove(table);
-                Ok(Loaded { store: base.store.clone(), ..Loaded::new(metadata, result.metadata_location) })
+                let (location, store) = (result.metadata_location, base.store.clone());
+                let mut seen = self.seen();
+                // Of the store it says nothing new.
+                let until = seen.get(table).and_then(|seen| seen.until);
+                let now = Seen { location: location.clone(), etag: tag(&headers), store: store.clone(), until };
+                seen.insert(table.clone(), now);
+                Ok(Loaded { store, ..Loaded::new(metadata, location) })
             }
             Answer::Refused { status: 409, .. } => Err(CommitError::Conflict),
             Answer::Refused { status: 404, api: true, .. } => {

@@ -5,7 +5,7 @@ mod away;
 mod clients;
 mod kills;
 mod landers;
-mod process;
+pub mod process;
 mod refused;
 mod schemas;
 mod topics;
@@ -127,7 +127,7 @@ impl Ground {
 }
 
 /// Looks until it is so.
-fn wait(what: &str, so: impl Fn() -> bool) {
+pub fn wait(what: &str, so: impl Fn() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !so() {
         assert!(Instant::now() < until, "not within {PATIENCE:?}: {what}");

@@ -7,4 +7,5 @@ mod kafka_live;
 mod kills;
 mod node;
 mod recording;
+mod remote_live;
 mod sky;

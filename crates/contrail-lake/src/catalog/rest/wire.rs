@@ -29,7 +29,7 @@ pub(super) struct CreateTable<'a> {
     location: Option<&'a str>,
     schema: &'a Schema,
     #[serde(skip_serializing_if = "Option::is_none")]
-    partition_spec: Option<&'a UnboundPartitionSpec>,
+    partition_spec: Option<UnboundPartitionSpec>,
     #[serde(skip_serializing_if = "Option::is_none")]
     write_order: Option<&'a SortOrder>,
     stage_create: bool,
@@ -42,7 +42,8 @@ impl<'a> CreateTable<'a> {
             name: &creation.name,
             location: creation.location.as_deref(),
             schema: &creation.schema,
-            partition_spec: creation.partition_spec.as_ref(),
+            // Some servers insist on its number, which is the first one's.
+            partition_spec: creation.partition_spec.clone().map(|spec| spec.with_spec_id(0)),
             write_order: creation.sort_order.as_ref(),
             stage_create: false,
             properties: &creation.properties,
