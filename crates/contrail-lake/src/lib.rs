@@ -11,7 +11,8 @@
 //! - Upkeep never fails a commit.
 //!
 //! Reading order: [`catalog`] (the seam), [`lake`], [`table`], [`shape`], [`version`], [`change`], [`commit`], then [`write`],
-//! [`read`], [`upkeep`]. `storage` and `schema` are the two borders, `entries` the cache.
+//! [`read`], [`upkeep`], [`rest`] (the catalog for other programs). `storage` and `schema` are the two borders, `entries`
+//! the cache.
 
 pub mod catalog;
 pub mod change;
@@ -22,6 +23,7 @@ mod entries;
 mod error;
 pub mod lake;
 pub mod read;
+pub mod rest;
 mod schema;
 pub mod shape;
 pub mod storage;
@@ -35,6 +37,7 @@ pub use change::Change;
 pub use commit::{CommitFailed, Committed, FenceFailure, SWEPT};
 pub use error::LakeError;
 pub use lake::{Lake, LakeOptions};
+pub use rest::{RestCatalog, RestError, RestOptions};
 pub use shape::TableShape;
 pub use table::LakeTable;
 pub use upkeep::{Fsck, GRACE, Pin, Upkeep};

@@ -1,5 +1,6 @@
 //! The parts of the line, opened on one data folder: stream, lake, engine, ledger. Roles are started on them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use contrail_flow::data_dir::DataDir;
 use contrail_flow::ledger::Ledger;
 use contrail_flow::pulse::Pulse;
 use contrail_kit::Clock;
-use contrail_lake::{Lake, LakeOptions, LakeTable, SqliteCatalog};
+use contrail_lake::{Lake, LakeError, LakeOptions, LakeTable, RestCatalog, RestOptions, SqliteCatalog};
 use contrail_model::engine::EngineOptions;
 use contrail_model::{Engine, Kind, Project};
 
@@ -26,6 +27,7 @@ pub const NAMESPACE: &str = "aviation";
 pub struct House {
     pub config: Arc<Config>,
     pub lake: Lake,
+    pub catalog: SqliteCatalog,
     pub raw: LakeTable,
     pub dead: LakeTable,
     pub project: Arc<Project>,
@@ -54,10 +56,34 @@ impl House {
         let catalog = config.lake.catalog.uri.clone().unwrap_or_else(|| folder.join("catalog.db"));
         let warehouse = config.lake.warehouse.clone().unwrap_or_else(|| folder.join("warehouse"));
         let options = LakeOptions { namespace: NAMESPACE.into(), warehouse: warehouse.clone(), queue: catalog.clone() };
-        let lake = Lake::open(Arc::new(SqliteCatalog::open(&catalog)?), options, clock.clone())?;
+        let catalog = SqliteCatalog::open(&catalog)?;
+        let lake = Lake::open(Arc::new(catalog.clone()), options, clock.clone())?;
         let (raw, dead) = raw_tables(&lake).await?;
         let project = Arc::new(Project::embedded());
-        Ok(Self { config, lake, raw, dead, project, fresh: Fresh::default(), clock, warehouse })
+        Ok(Self { config, lake, catalog, raw, dead, project, fresh: Fresh::default(), clock, warehouse })
+    }
+
+    /// Names of the tables that the line works with, those that are not there yet as well.
+    pub fn own(&self) -> BTreeSet<String> {
+        let models = self.project.models.iter().map(|model| model.name.clone());
+        [self.raw.name().to_owned(), self.dead.name().to_owned()].into_iter().chain(models).collect()
+    }
+
+    /// The tables of the namespace that are the line's; other programs may have made more beside them.
+    pub async fn tables(&self) -> Result<Vec<String>, LakeError> {
+        let own = self.own();
+        Ok(self.lake.tables().await?.into_iter().filter(|name| own.contains(name)).collect())
+    }
+
+    /// The catalog as other programs may use it.
+    pub fn rest(&self) -> Result<RestCatalog> {
+        let options = RestOptions {
+            warehouse: self.warehouse.clone(),
+            locations: self.config.serve.iceberg.locations.clone(),
+            namespace: NAMESPACE.into(),
+            kept: self.own(),
+        };
+        RestCatalog::new(self.catalog.clone(), options).context("find the folders of serve.iceberg.locations")
     }
 
     /// The table of that name: a raw one, or a model's.

@@ -17,7 +17,7 @@ use contrail_kit::supervise::Supervisor;
 use contrail_kit::{Classified, Secret};
 use contrail_model::Engine;
 use contrail_model::query::{QueryOptions, QueryService};
-use contrail_serve::http::{App, Options};
+use contrail_serve::http::{App, IcebergFace, Options};
 use contrail_serve::{LiveSky, http};
 use contrail_source::Context as FeedContext;
 use tokio::net::TcpListener;
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::cli::{self, Role};
-use crate::config::Config;
+use crate::config::{CatalogKind, Config};
 use crate::desk::Desk;
 use crate::line::{House, Line};
 use crate::node::{LineNode, Watched, identify, status};
@@ -72,7 +72,7 @@ pub async fn run(config: Config, flags: &cli::Up, roles: &[Role]) -> Result<()> 
             Some(_) if line.house.config.serve.http.token.is_none() => format!("{url}/?token={secret}"),
             _ => url,
         });
-        start_serve(&mut supervisor, &line, listener, token, demo);
+        start_serve(&mut supervisor, &line, listener, token, demo)?;
     }
     if let (Some(address), true) = (&address, flags.open)
         && let Err(error) = open::that_detached(address)
@@ -170,7 +170,13 @@ pub fn builder_parts(line: &Line, folder: &DataDir, landed: watch::Receiver<u64>
     }
 }
 
-fn start_serve(supervisor: &mut Supervisor, line: &Line, listener: TcpListener, token: Option<Secret>, demo: bool) {
+fn start_serve(
+    supervisor: &mut Supervisor,
+    line: &Line,
+    listener: TcpListener,
+    token: Option<Secret>,
+    demo: bool,
+) -> Result<()> {
     let boot_id = Uuid::new_v4().simple().to_string()[..8].to_owned();
     let live = LiveSky::new(boot_id, line.house.clock.clone(), identify());
     let query = query_service(&line.house, line.engine.clone(), Some(live.clone()));
@@ -184,6 +190,7 @@ fn start_serve(supervisor: &mut Supervisor, line: &Line, listener: TcpListener, 
         stream: Arc::new(Desk(watched.clone())),
         live: live.clone(),
         registry: line.house.config.registry.url.is_none().then(|| line.stream.registry.clone()),
+        iceberg: iceberg_face(&line.house)?,
         metrics: crate::telemetry::metrics(),
         options: Options { token, open_data: http.open_data, hosts: http.hosts.clone() },
     };
@@ -193,6 +200,18 @@ fn start_serve(supervisor: &mut Supervisor, line: &Line, listener: TcpListener, 
         let (app, listener) = (app.clone(), listener.clone());
         async move { serve(watched, seen, live, app, &listener, demo, stop).await }
     });
+    Ok(())
+}
+
+/// The catalog for other programs, unless it is elsewhere or turned off.
+fn iceberg_face(house: &House) -> Result<IcebergFace> {
+    if !house.config.serve.iceberg.enabled {
+        let why = "this node does not show its catalog here: set serve.iceberg.enabled = true";
+        return Ok(IcebergFace::Elsewhere(why.into()));
+    }
+    match house.config.lake.catalog.kind {
+        CatalogKind::Sqlite => Ok(IcebergFace::Catalog(Box::new(house.rest()?))),
+    }
 }
 
 /// For a process without the serve role: who looks after it can ask how it does.

@@ -1,0 +1,92 @@
+//! Refusals in the catalog API's own form: the HTTP status once more as `code`, and the class that Java's clients throw.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use contrail_kit::class::chain;
+use contrail_lake::{CatalogError, RestError};
+use serde::Serialize;
+
+/// A status, the name of an exception and a sentence.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    kind: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: Body<'a>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    code: u16,
+}
+
+impl ApiError {
+    pub fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
+        Self { status, kind, message: message.into() }
+    }
+
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadRequestException", message)
+    }
+
+    pub fn unprocessable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "UnprocessableEntityException", message)
+    }
+}
+
+impl From<RestError> for ApiError {
+    fn from(error: RestError) -> Self {
+        let message = chain(&error);
+        let (status, kind) = match error {
+            RestError::NoSuchNamespace(_) => (StatusCode::NOT_FOUND, "NoSuchNamespaceException"),
+            RestError::NoSuchTable(_) => (StatusCode::NOT_FOUND, "NoSuchTableException"),
+            RestError::NoSuchView(_) => (StatusCode::NOT_FOUND, "NoSuchViewException"),
+            RestError::Exists(_) => (StatusCode::CONFLICT, "AlreadyExistsException"),
+            RestError::NotEmpty(_) => (StatusCode::CONFLICT, "NamespaceNotEmptyException"),
+            RestError::Conflict(_) => (StatusCode::CONFLICT, "CommitFailedException"),
+            // Clients try a commit again that is answered with 409.
+            RestError::Kept { commit: true, .. } => (StatusCode::FORBIDDEN, "ForbiddenException"),
+            RestError::Kept { commit: false, .. } => (StatusCode::CONFLICT, "AlreadyExistsException"),
+            RestError::Invalid(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
+            RestError::Unknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "CommitStateUnknownException"),
+            RestError::Catalog(CatalogError::Sqlite { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException")
+            }
+            RestError::Catalog(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
+        };
+        if status.is_server_error() {
+            tracing::warn!(error = message, "the Iceberg catalog failed");
+        }
+        Self { status, kind, message }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = Body { message: &self.message, kind: self.kind, code: self.status.as_u16() };
+        (self.status, Json(Envelope { error: body })).into_response()
+    }
+}
+
+/// The answer to whoever comes without the node's token.
+pub fn token_needed() -> Response {
+    let message = "this node asks for its token: send it as authorization: Bearer ..., or as the secret of client \
+                   credentials to /iceberg/v1/oauth/tokens";
+    let error = ApiError::new(StatusCode::UNAUTHORIZED, "NotAuthorizedException", message);
+    let mut response = error.into_response();
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// The answer to a host or a page that may not ask.
+pub fn refused(detail: String) -> Response {
+    ApiError::new(StatusCode::FORBIDDEN, "ForbiddenException", detail).into_response()
+}
