@@ -11,8 +11,8 @@
 //! - Upkeep never fails a commit.
 //!
 //! Reading order: [`catalog`] (the seam), [`lake`], [`table`], [`shape`], [`version`], [`change`], [`commit`], then [`write`],
-//! [`read`], [`travel`], [`upkeep`]. `storage` and `schema` are the two borders, `entries` keeps manifests in memory, [`cache`] copies
-//! of a store's files on disk.
+//! [`read`], [`travel`], [`upkeep`], [`face`] (the catalog for other programs). `storage` and `schema` are the two borders,
+//! `entries` keeps manifests in memory, [`cache`] copies of a store's files on disk.
 
 pub mod cache;
 pub mod catalog;
@@ -22,6 +22,7 @@ pub mod commit;
 pub mod conformance;
 mod entries;
 mod error;
+pub mod face;
 pub mod lake;
 pub mod read;
 mod schema;
@@ -40,6 +41,7 @@ pub use catalog::{
 pub use change::Change;
 pub use commit::{CommitFailed, Committed, FenceFailure, SWEPT};
 pub use error::LakeError;
+pub use face::{CatalogFace, FaceError, FaceOptions};
 pub use lake::{Lake, LakeOptions, RemoteOptions};
 pub use shape::TableShape;
 pub use storage::{S3Options, StoreError};

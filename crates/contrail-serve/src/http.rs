@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 mod files;
 mod guard;
+mod iceberg;
 mod live;
 mod node;
 mod openapi;
@@ -32,6 +33,7 @@ use crate::live::LiveSky;
 use crate::node::Node;
 use crate::stream::StreamDesk;
 
+pub use iceberg::IcebergFace;
 pub use openapi::openapi;
 
 /// Largest request body: a statement and a little more.
@@ -49,6 +51,8 @@ pub struct App {
     pub live: LiveSky,
     /// What `/registry` shows; none where schemas are kept elsewhere.
     pub registry: Option<Arc<dyn Registry>>,
+    /// What `/iceberg` shows.
+    pub iceberg: IcebergFace,
     /// The text of `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     pub options: Options,
@@ -161,6 +165,7 @@ pub fn router(app: App, address: SocketAddr, stop: CancellationToken) -> Router 
         .nest("/api/v1", api)
         .nest("/registry", registry::routes())
         .route("/registry/", get(registry::root))
+        .nest("/iceberg", iceberg::routes())
         .route("/api/openapi.json", get(openapi::json))
         .route("/api/states/all", get(shapes::states_all))
         .route("/data/aircraft.json", get(shapes::aircraft_json))

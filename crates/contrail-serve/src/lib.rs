@@ -2,7 +2,7 @@
 //!
 //! Contract: the caller owns the socket, the clock and the stop token; what the API needs of the node comes through the
 //! small traits [`node::Node`] and [`stream::StreamDesk`], the live sky through [`live::LiveSky`]. Reading order: [`api`] (the JSON), [`node`],
-//! [`live`] (sky, frames, events), [`http`] (router and guards; `http/registry.rs`, the schema registry's API), [`sky`] (the server of `contrail sky`).
+//! [`live`] (sky, frames, events), [`http`] (router and guards; `http/registry.rs`, the schema registry's API; `http/iceberg.rs`, the Iceberg REST catalog), [`sky`] (the server of `contrail sky`).
 
 pub mod api;
 pub mod http;

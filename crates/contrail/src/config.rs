@@ -173,6 +173,15 @@ pub struct Serve {
     /// Addresses of processes that run other roles of this node.
     pub peers: Vec<String>,
     pub http: Http,
+    pub iceberg: Iceberg,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Iceberg {
+    pub enabled: bool,
+    /// Folders beside the warehouse.
+    pub locations: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -285,6 +294,9 @@ impl Config {
         );
         wrong.extend(self.registry.faults());
         wrong.extend(self.lake.faults());
+        let odd = self.serve.iceberg.locations.iter().find(|path| !absolute(path));
+        let relative = odd.map(|path| format!("{} must be an absolute path", path.display()));
+        wrong.push(("serve.iceberg.locations".into(), relative));
         let odd = self.serve.peers.iter().find(|url| !is_web(url));
         wrong.push(("serve.peers".into(), odd.map(|url| format!("{url} must begin with http:// or https://"))));
         for (name, feed) in &self.feed {
@@ -337,6 +349,13 @@ fn topic_fault(topic: &str) -> Option<String> {
     let odd = |c: char| !(c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c));
     let bad = topic.is_empty() || topic.len() > 200 || topic.contains(odd) || [".", ".."].contains(&topic);
     bad.then(|| "a topic's name has letters, digits, '.', '_' and '-' only, at most 200".into())
+}
+
+/// A path from the root, with or without `file:` before it.
+fn absolute(path: &std::path::Path) -> bool {
+    let text = path.to_string_lossy();
+    let text = text.strip_prefix("file://").or_else(|| text.strip_prefix("file:")).unwrap_or(&text);
+    text.starts_with('/')
 }
 
 fn is_web(url: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The parts of the line, opened on one data folder: stream, lake, engine, ledger. Roles are started on them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,10 @@ use contrail_flow::pulse::Pulse;
 use contrail_kit::class::chain;
 use contrail_kit::{Backoff, Classified, Clock};
 use contrail_lake::cache::Visitor;
-use contrail_lake::{CacheOptions, Lake, LakeError, LakeOptions, LakeTable, RemoteOptions, RestCatalog, SqliteCatalog};
+use contrail_lake::{
+    CacheOptions, CatalogFace, FaceOptions, Lake, LakeError, LakeOptions, LakeTable, RemoteOptions, RestCatalog,
+    SqliteCatalog,
+};
 use contrail_model::engine::EngineOptions;
 use contrail_model::{Engine, Kind, Project};
 use contrail_types::state;
@@ -37,6 +41,8 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from
 pub struct House {
     pub config: Arc<Config>,
     pub lake: Lake,
+    /// The embedded catalog and its warehouse, where the lake is on this machine.
+    embedded: Option<(SqliteCatalog, PathBuf)>,
     /// States and dead letters; none in a process that has no need of the lake.
     raw: Option<(LakeTable, LakeTable)>,
     pub project: Arc<Project>,
@@ -71,6 +77,7 @@ impl House {
     /// `whole`: with the raw tables, which are made if they are not there.
     async fn open(config: Arc<Config>, folder: &Path, visitor: Option<Visitor>, whole: bool) -> Result<Self> {
         let (clock, settings, namespace) = (Clock::system(), &config.lake, NAMESPACE.to_owned());
+        let mut embedded = None;
         let (lake, readable) = if settings.is_remote() {
             let cache = visitor.as_ref().map_or_else(|| folder.join("cache/lake"), |v| v.folder().to_owned());
             let options = RemoteOptions {
@@ -84,7 +91,9 @@ impl House {
         } else {
             let (catalog, warehouse) = (settings.catalog_file(folder), settings.warehouse_folder(folder));
             let options = LakeOptions { namespace, warehouse: warehouse.clone(), queue: catalog.clone() };
-            (Lake::open(Arc::new(SqliteCatalog::open(&catalog)?), options, clock.clone())?, warehouse)
+            let catalog = SqliteCatalog::open(&catalog)?;
+            embedded = Some((catalog.clone(), warehouse.clone()));
+            (Lake::open(Arc::new(catalog), options, clock.clone())?, warehouse)
         };
         let raw = match (whole, settings.is_remote()) {
             (false, _) => None,
@@ -93,7 +102,7 @@ impl House {
         };
         let (project, fresh) = (Arc::new(Project::embedded()), Fresh::default());
         let _visitor = visitor.map(Arc::new);
-        Ok(Self { config, lake, raw, project, fresh, clock, folder: folder.to_owned(), readable, _visitor })
+        Ok(Self { config, lake, embedded, raw, project, fresh, clock, folder: folder.to_owned(), readable, _visitor })
     }
 
     pub fn raw(&self) -> Result<&LakeTable> {
@@ -102,6 +111,31 @@ impl House {
 
     pub fn dead(&self) -> Result<&LakeTable> {
         self.raw.as_ref().map(|(_, dead)| dead).context(ABSENT)
+    }
+
+    /// Names of the tables that the line works with, those that are not there yet as well.
+    pub fn own(&self) -> BTreeSet<String> {
+        let models = self.project.models.iter().map(|model| model.name.clone());
+        [state::STATES_RAW.to_owned(), state::DEAD_LETTERS.to_owned()].into_iter().chain(models).collect()
+    }
+
+    /// The tables of the namespace that are the line's; other programs may have made more beside them.
+    pub async fn tables(&self) -> Result<Vec<String>, LakeError> {
+        let own = self.own();
+        Ok(self.lake.tables().await?.into_iter().filter(|name| own.contains(name)).collect())
+    }
+
+    /// The embedded catalog as other programs may use it; `None` where the lake's catalog is elsewhere.
+    pub fn face(&self) -> Result<Option<CatalogFace>> {
+        let Some((catalog, warehouse)) = &self.embedded else { return Ok(None) };
+        let options = FaceOptions {
+            warehouse: warehouse.clone(),
+            locations: self.config.serve.iceberg.locations.clone(),
+            namespace: NAMESPACE.into(),
+            kept: self.own(),
+        };
+        let face = CatalogFace::new(catalog.clone(), options);
+        face.map(Some).context("find the folders of serve.iceberg.locations")
     }
 
     /// The table of that name: a raw one, or a model's.

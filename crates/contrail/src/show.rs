@@ -62,7 +62,7 @@ pub async fn tables(config: Config, command: Option<Tables>, json: bool) -> Resu
 
 async fn list(house: &House, json: bool) -> Result<()> {
     let mut all = Vec::new();
-    for name in house.lake.tables().await? {
+    for name in house.tables().await? {
         all.push(catalog::table(house, &name, false).await.map_err(failed)?);
     }
     if json {

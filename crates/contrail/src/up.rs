@@ -19,7 +19,7 @@ use contrail_kit::{Classified, Secret};
 use contrail_lake::LakeTable;
 use contrail_model::Engine;
 use contrail_model::query::{QueryOptions, QueryService};
-use contrail_serve::http::{App, Options};
+use contrail_serve::http::{App, IcebergFace, Options};
 use contrail_serve::{LiveSky, http};
 use contrail_source::Context as FeedContext;
 use tokio::net::TcpListener;
@@ -201,6 +201,7 @@ fn start_serve(
         stream: Arc::new(Desk(watched.clone())),
         live: live.clone(),
         registry: line.house.config.registry.url.is_none().then(|| line.stream.registry.clone()),
+        iceberg: iceberg_face(&line.house)?,
         metrics: crate::telemetry::metrics(),
         options: Options { token, open_data: http.open_data, hosts: http.hosts.clone() },
     };
@@ -211,6 +212,21 @@ fn start_serve(
         async move { serve(watched, raw, seen, live, app, &listener, demo, stop).await }
     });
     Ok(())
+}
+
+/// The catalog for other programs, unless it is elsewhere or turned off.
+fn iceberg_face(house: &House) -> Result<IcebergFace> {
+    if !house.config.serve.iceberg.enabled {
+        let why = "this node does not show its catalog here: set serve.iceberg.enabled = true";
+        return Ok(IcebergFace::Elsewhere(why.into()));
+    }
+    Ok(match house.face()? {
+        Some(face) => IcebergFace::Catalog(Box::new(face)),
+        None => IcebergFace::Elsewhere(format!(
+            "the catalog of this lake is {}: attach to that",
+            house.config.lake.catalog.uri.as_deref().unwrap_or("elsewhere")
+        )),
+    })
 }
 
 /// For a process without the serve role: who looks after it can ask how it does.

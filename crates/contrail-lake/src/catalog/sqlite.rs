@@ -1,5 +1,7 @@
 //! The embedded catalog: one SQLite file in the layout of Iceberg's JDBC catalog, as PyIceberg's `SqlCatalog` reads it.
 
+mod entries;
+
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +15,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::{CatalogError, CommitError, Loaded, Proposal, TableCatalog};
 use crate::storage::{local_files, local_path, remove, write_new};
+pub(crate) use entries::{Dropped, Kind, Renamed, Swap, Swapped};
 
 /// The name under which tables stand in the file; PyIceberg asks for it: `load_catalog("contrail", ...)`.
 pub const CATALOG_NAME: &str = "contrail";
@@ -147,7 +150,19 @@ fn classify(path: &Path, error: rusqlite::Error) -> CatalogError {
 }
 
 fn key(table: &TableIdent) -> (String, String) {
-    (table.namespace().to_url_string().replace('\u{1f}', "."), table.name().to_owned())
+    (stored(table.namespace()), table.name().to_owned())
+}
+
+/// A namespace as it stands in the file: levels with dots between them, as other programs write it. A dot within a
+/// level is escaped, so that no two namespaces are one.
+fn stored(levels: &[String]) -> String {
+    let levels: Vec<String> = levels.iter().map(|level| level.replace('%', "%25").replace('.', "%2E")).collect();
+    levels.join(".")
+}
+
+/// The levels of a namespace that stands in the file.
+fn levels(stored: &str) -> Vec<String> {
+    stored.split('.').map(|level| level.replace("%2E", ".").replace("%25", "%")).collect()
 }
 
 fn metadata_error(doing: String) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> CatalogError {

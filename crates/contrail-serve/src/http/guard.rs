@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::Options;
 use super::answer::has;
+use super::iceberg;
 use crate::problem::Problem;
 
 /// Only what comes from the node itself; the map draws images from blobs.
@@ -74,7 +75,9 @@ impl Guard {
 
     /// Whether a path needs no token.
     fn open(&self, path: &str) -> bool {
-        matches!(path, "/healthz" | "/readyz") || self.open_data && path.starts_with("/data/")
+        matches!(path, "/healthz" | "/readyz")
+            || iceberg::gives_tokens(path)
+            || self.open_data && path.starts_with("/data/")
     }
 
     fn matches(&self, given: &str) -> bool {
@@ -122,7 +125,10 @@ impl Guard {
 /// Refuses what the rules do not allow.
 pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     if let Some(problem) = guard.refused(request.uri(), request.headers()) {
-        return problem.into_response();
+        return match iceberg::owns(request.uri().path()) {
+            true => iceberg::refused(problem.detail),
+            false => problem.into_response(),
+        };
     }
     if guard.open(request.uri().path()) || guard.token.is_none() {
         return next.run(request).await;
@@ -135,6 +141,9 @@ pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next
     }
     if super::registry::owns(request.uri().path()) {
         return super::registry::token_needed();
+    }
+    if iceberg::owns(request.uri().path()) {
+        return iceberg::token_needed();
     }
     if has(request.headers(), header::ACCEPT, "text/html") {
         return (StatusCode::UNAUTHORIZED, Html(LOGIN)).into_response();
@@ -173,6 +182,11 @@ fn name_of(host: &str) -> &str {
         }
         _ => host,
     }
+}
+
+/// Whether two secrets are one, in a time that says nothing about them.
+pub fn same(one: &str, other: &str) -> bool {
+    digest(one) == digest(other)
 }
 
 fn digest(text: &str) -> [u8; 32] {

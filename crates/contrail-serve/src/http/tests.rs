@@ -106,6 +106,7 @@ pub(super) fn app(options: Options) -> App {
         stream: Arc::new(Quiet),
         live,
         registry: None,
+        iceberg: IcebergFace::Elsewhere("there is no catalog here".into()),
         metrics: Arc::new(|| "contrail_up 1\n".into()),
         options,
     }

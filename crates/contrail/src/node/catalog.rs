@@ -21,7 +21,7 @@ pub async fn answer(node: &LineNode, request: CatalogRequest) -> Result<api::Cat
         CatalogRequest::Assets => api::Catalog::Assets(assets(&node.line.house).await?),
         CatalogRequest::Tables => {
             let mut all = Vec::new();
-            for name in node.line.house.lake.tables().await.map_err(problem)? {
+            for name in node.line.house.tables().await.map_err(problem)? {
                 all.push(table(&node.line.house, &name, false).await?);
             }
             api::Catalog::Tables(all)

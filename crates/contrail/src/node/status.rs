@@ -117,7 +117,7 @@ fn log(watched: &Watched) -> Option<api::LogStatus> {
 
 async fn lake(line: &Line, beats: &Beats) -> api::LakeStatus {
     let mut tables = Vec::new();
-    for name in line.house.lake.tables().await.unwrap_or_default() {
+    for name in line.house.tables().await.unwrap_or_default() {
         let Ok(table) = line.house.table(&name).await else { continue };
         let Ok(version) = table.load().await else { continue };
         let (rows, files, bytes) = version.totals();

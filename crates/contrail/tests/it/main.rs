@@ -3,6 +3,7 @@
 mod bad_input;
 mod disk;
 mod faults;
+mod iceberg;
 mod kafka_live;
 mod kills;
 mod node;

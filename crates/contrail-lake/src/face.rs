@@ -1,0 +1,144 @@
+//! What an Iceberg REST catalog does, on the embedded catalog: namespaces, tables and views that any program may make
+//! and change, under rules that keep safe what the line itself works with.
+//!
+//! Contract: whatever a caller sends, no file outside the allowed folders is written, read or deleted, and no table of
+//! the line is dropped, renamed, reshaped or robbed of its progress. A commit is one transaction of the catalog file,
+//! also over several tables. Reading order: [`CatalogFace`], `commit` (requirements, updates), `kept` (the rules),
+//! `places` (the folders).
+
+mod commit;
+mod created;
+mod kept;
+mod namespaces;
+mod places;
+mod purge;
+mod tables;
+mod views;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use contrail_kit::{Class, Classified};
+pub use iceberg::{NamespaceIdent, TableIdent};
+
+use crate::catalog::{CatalogError, SqliteCatalog};
+
+pub use commit::TableChange;
+pub use namespaces::PropertiesSet;
+pub use tables::{LoadedTable, NewTable, Snapshots};
+pub use views::{LoadedView, NewView, ViewChange};
+
+use places::Places;
+
+/// Longest name of a level, a table or a view.
+const LONGEST_NAME: usize = 255;
+/// Most levels of a namespace.
+const DEEPEST: usize = 16;
+
+/// What the catalog serves, and what it keeps from others.
+#[derive(Clone, Debug)]
+pub struct FaceOptions {
+    /// The folder of tables that name no location.
+    pub warehouse: PathBuf,
+    /// Other folders in which tables may lie.
+    pub locations: Vec<PathBuf>,
+    /// The namespace of the line's own tables.
+    pub namespace: String,
+    /// The line's own tables, those that are not there yet as well.
+    pub kept: BTreeSet<String>,
+}
+
+/// The embedded catalog as a REST catalog. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct CatalogFace {
+    catalog: SqliteCatalog,
+    places: Places,
+    namespace: String,
+    kept: BTreeSet<String>,
+}
+
+/// Why something was not done. The messages begin as those of Iceberg's own catalogs do: programs look at them.
+#[derive(Debug, thiserror::Error)]
+pub enum FaceError {
+    #[error("Namespace does not exist: {0}")]
+    NoSuchNamespace(String),
+    #[error("Table does not exist: {0}")]
+    NoSuchTable(String),
+    #[error("View does not exist: {0}")]
+    NoSuchView(String),
+    /// A name is taken.
+    #[error("{0}")]
+    Exists(String),
+    #[error("Namespace {0} is not empty: drop its tables, views and namespaces first")]
+    NotEmpty(String),
+    /// Somebody else was faster, or a requirement does not hold: load again.
+    #[error("{0}")]
+    Conflict(String),
+    /// The line needs it as it is. `commit` tells a change of a table from a name that is taken or must stay.
+    #[error("{reason}")]
+    Kept { commit: bool, reason: String },
+    #[error("{0}")]
+    Invalid(String),
+    /// Nobody knows whether the commit landed.
+    #[error("the outcome of the commit is unknown: {0}")]
+    Unknown(Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+impl Classified for FaceError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Catalog(error) => error.class(),
+            Self::Unknown(_) => Class::EXTERNAL,
+            _ => Class::USER,
+        }
+    }
+}
+
+impl CatalogFace {
+    /// A catalog over `catalog`; makes nothing.
+    ///
+    /// # Errors
+    /// If a folder's absolute path cannot be told.
+    pub fn new(catalog: SqliteCatalog, options: FaceOptions) -> std::io::Result<Self> {
+        let kept = options.kept.iter().map(|table| PathBuf::from(&options.namespace).join(table)).collect();
+        let places = Places::new(options.warehouse, options.locations, kept)?;
+        Ok(Self { catalog, places, namespace: options.namespace, kept: options.kept })
+    }
+
+    /// Folder of tables that name no location.
+    pub fn warehouse(&self) -> String {
+        self.places.warehouse.display().to_string()
+    }
+
+    /// Whether it is the namespace of the line's tables.
+    fn is_ours(&self, namespace: &NamespaceIdent) -> bool {
+        matches!(&namespace[..], [only] if *only == self.namespace)
+    }
+
+    /// Whether the line itself works with a table of that name.
+    fn is_kept(&self, ident: &TableIdent) -> bool {
+        self.is_ours(ident.namespace()) && self.kept.contains(ident.name())
+    }
+}
+
+/// Refuses names that nothing may be made under.
+fn checked_name(what: &str, name: &str) -> Result<(), FaceError> {
+    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        let message = format!("a {what} has 1 to {LONGEST_NAME} printable characters, not {name:?}");
+        return Err(FaceError::Invalid(message));
+    }
+    Ok(())
+}
+
+fn checked_namespace(namespace: &NamespaceIdent) -> Result<(), FaceError> {
+    if namespace.is_empty() || namespace.len() > DEEPEST {
+        return Err(FaceError::Invalid(format!("a namespace has 1 to {DEEPEST} levels")));
+    }
+    namespace.iter().try_for_each(|level| checked_name("level of a namespace", level))
+}
+
+fn invalid(error: impl std::fmt::Display) -> FaceError {
+    FaceError::Invalid(error.to_string())
+}
