@@ -367,6 +367,10 @@ fn told(doing: &'static str, location: &str, error: &object_store::Error) -> Sto
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
             (Trouble::Setting, format!("the store refuses it; check the keys and what they may do ({text})"))
         }
+        // Some stores say 404 to a key that they do not know.
+        _ if ["InvalidAccessKeyId", "SignatureDoesNotMatch"].iter().any(|code| text.contains(code)) => {
+            (Trouble::Setting, format!("the store does not know the keys; check the keys and their secret ({text})"))
+        }
         E::NotFound { .. } if text.contains("NoSuchBucket") => {
             (Trouble::Setting, "there is no such bucket; make it, or correct the warehouse".into())
         }
