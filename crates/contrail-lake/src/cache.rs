@@ -142,8 +142,7 @@ impl Cache {
     /// The copy of a file, fetched if need be. An open file can be read to its end whatever becomes of its name.
     /// Blocking.
     pub fn open_copy(&self, store: &S3Store, location: &str) -> Result<File, LakeError> {
-        let (cache, here, from) = (self.clone(), store.clone(), location.to_owned());
-        let holder = store.wait(async move { cache.hold(&here, &from, None).await })?;
+        let holder = store.wait(self.hold(store, location, None))?;
         let path = self.path(&holder.name);
         File::open(&path).map_err(|source| LakeError::Io { doing: "read", path: path.display().to_string(), source })
     }

@@ -76,10 +76,7 @@ impl Store {
     pub fn write_new(&self, location: &str, bytes: Vec<u8>) -> Result<(), LakeError> {
         match self {
             Self::Local => write_new(&local_path(location), &bytes).map_err(|e| io_error("write", location, e)),
-            Self::S3(store) => {
-                let (here, to) = (store.clone(), location.to_owned());
-                Ok(store.wait(async move { here.create(&to, bytes.into()).await })?)
-            }
+            Self::S3(store) => Ok(store.wait(store.create(location, bytes.into()))?),
         }
     }
 
@@ -89,10 +86,7 @@ impl Store {
             Self::Local => {
                 std::fs::read(local_path(location)).map(Bytes::from).map_err(|e| io_error("read", location, e))
             }
-            Self::S3(store) => {
-                let (here, from) = (store.clone(), location.to_owned());
-                Ok(store.wait(async move { here.read(&from).await })?)
-            }
+            Self::S3(store) => Ok(store.wait(store.read(location))?),
         }
     }
 

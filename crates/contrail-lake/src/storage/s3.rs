@@ -21,7 +21,7 @@ use object_store::{
     BackoffConfig, Certificate, ClientOptions, CredentialProvider, HeaderValue, MultipartUpload, ObjectStore,
     ObjectStoreExt, PutMode, PutOptions, RetryConfig,
 };
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{StoreError, Trouble, plain};
 
@@ -133,18 +133,14 @@ impl S3Store {
     }
 
     /// Waits for `work` on a thread that may block.
-    pub fn wait<T: Send + 'static, E: From<StoreError> + Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, E>> + Send + 'static,
-    ) -> Result<T, E> {
-        let (tell, told) = std::sync::mpsc::sync_channel(1);
-        self.0.runtime.spawn(async move {
-            // Nobody waits any more: then nobody wants to know.
-            let _ = tell.send(work.await);
-        });
-        told.recv().unwrap_or_else(|_| {
-            Err(StoreError::new("use", "the store", Trouble::Outage, "the process is about to stop").into())
-        })
+    pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        match Handle::try_current() {
+            // Also where somebody blocks an async thread: its other tasks go on elsewhere.
+            Ok(here) if here.runtime_flavor() == RuntimeFlavor::MultiThread => {
+                tokio::task::block_in_place(|| self.0.runtime.block_on(work))
+            }
+            _ => self.0.runtime.block_on(work),
+        }
     }
 
     /// Creates a file. One that is there already with the same bytes was written by this very call, its answer lost.
@@ -283,15 +279,15 @@ impl S3Store {
         if let Some(region) = region {
             builder = builder.with_region(region);
         }
+        let plain = endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
         if let Some(endpoint) = endpoint {
-            builder = builder.with_allow_http(endpoint.starts_with("http://"));
             builder = builder.with_endpoint(match path_style {
                 true => endpoint,
                 false => with_bucket(&endpoint, bucket),
             });
         }
         builder = builder.with_virtual_hosted_style_request(!path_style).with_bucket_name(bucket);
-        builder = builder.with_client_options(client_options(options)?).with_retry(retries());
+        builder = builder.with_client_options(client_options(options)?.with_allow_http(plain)).with_retry(retries());
         builder.build().map_err(|error| reason(&error))
     }
 }
@@ -370,6 +366,10 @@ fn told(doing: &'static str, location: &str, error: &object_store::Error) -> Sto
     let (trouble, reason) = match error {
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
             (Trouble::Setting, format!("the store refuses it; check the keys and what they may do ({text})"))
+        }
+        // Some stores say 404 to a key that they do not know.
+        _ if ["InvalidAccessKeyId", "SignatureDoesNotMatch"].iter().any(|code| text.contains(code)) => {
+            (Trouble::Setting, format!("the store does not know the keys; check the keys and their secret ({text})"))
         }
         E::NotFound { .. } if text.contains("NoSuchBucket") => {
             (Trouble::Setting, "there is no such bucket; make it, or correct the warehouse".into())

@@ -176,12 +176,12 @@ async fn a_large_file_goes_up_in_parts() {
     let table = sandbox.table().await;
     // Addresses and times that no encoding makes small.
     let files =
-        table.encode(&rows(0, (0..1_000_000).map(|n: i64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64) >> 24)));
+        table.encode(&rows(0, (0..1_600_000).map(|n: i64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64) >> 24)));
     let files = files.unwrap();
     assert!(files[0].bytes > 17 << 20, "{}", files[0].bytes);
     table.commit(Change::append(files), open).await.unwrap();
     let version = table.load().await.unwrap();
-    assert_eq!(ids(&table).await.len(), 1_000_000);
+    assert_eq!(ids(&table).await.len(), 1_600_000);
     let held = table.hold(version.live_files()).await.unwrap();
     let sizes: Vec<u64> = held.paths().iter().map(|path| path.metadata().unwrap().len()).collect();
     assert_eq!(sizes, version.live_files().map(|file| file.bytes).collect::<Vec<_>>());

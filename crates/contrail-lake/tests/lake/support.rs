@@ -12,7 +12,7 @@ use contrail_lake::{
 };
 use contrail_testkit::Services;
 use contrail_testkit::live::fresh_name;
-use contrail_types::time::{HOUR, ZONE, timestamp};
+use contrail_types::time::{DAY, HOUR, ZONE, timestamp};
 use contrail_types::{Column, TableDef, Transform};
 
 /// 2025-11-22T16:00:00Z, in hours since the epoch.
@@ -59,8 +59,8 @@ impl Sandbox {
         Self { folder: tempfile::tempdir().unwrap(), clock: Clock::fixed(START), remote: None }
     }
 
-    /// On the services of this machine; `None`, and a line that says why, without them. The clock stands at the real
-    /// time, which the catalog goes by.
+    /// On the services of this machine; `None`, and a line that says why, without them. The clock is far behind the
+    /// catalog's, so that a test can let days go by: a catalog takes no snapshot from its own future.
     pub fn remote() -> Option<Self> {
         let (store, catalog) = (Services::s3()?, Services::catalog()?);
         let namespace = fresh_name("lake");
@@ -73,7 +73,7 @@ impl Sandbox {
         };
         let warehouse = format!("s3://{}/tests", store.bucket);
         let remote = Remote { catalog: catalog.s3_uri, s3, warehouse, namespace };
-        let clock = Clock::fixed(Clock::system().now());
+        let clock = Clock::fixed(Clock::system().now() - 60 * DAY);
         Some(Self { folder: tempfile::tempdir().unwrap(), clock, remote: Some(remote) })
     }
 

@@ -147,7 +147,7 @@ impl Server {
         let answer = self.again(&question, &url).await?;
         let config: wire::Config = match answer {
             Answer::Done { body, .. } => self.parse(&body)?,
-            Answer::Refused { status: 404, api: false, reason } => return Err(self.foreign(&reason)),
+            Answer::Refused { status: 400 | 404 | 405, api: false, reason } => return Err(self.foreign(&reason)),
             // Servers differ in how they say that they have no such warehouse.
             Answer::Refused { status: 400 | 404, reason, .. } if self.options.warehouse.is_some() => {
                 return Err(RestError::Nowhere { target: self.base.clone(), reason });
