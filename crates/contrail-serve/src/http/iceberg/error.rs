@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use contrail_kit::class::chain;
+use contrail_lake::rest::What;
 use contrail_lake::{CatalogError, RestError};
 use serde::Serialize;
 
@@ -46,16 +47,17 @@ impl From<RestError> for ApiError {
     fn from(error: RestError) -> Self {
         let message = chain(&error);
         let (status, kind) = match error {
-            RestError::NoSuchNamespace(_) => (StatusCode::NOT_FOUND, "NoSuchNamespaceException"),
-            RestError::NoSuchTable(_) => (StatusCode::NOT_FOUND, "NoSuchTableException"),
-            RestError::NoSuchView(_) => (StatusCode::NOT_FOUND, "NoSuchViewException"),
+            RestError::NoSuch(What::Metadata, _) => (StatusCode::NOT_FOUND, "NotFoundException"),
+            RestError::NoSuch(What::Namespace, _) => (StatusCode::NOT_FOUND, "NoSuchNamespaceException"),
+            RestError::NoSuch(What::Table, _) => (StatusCode::NOT_FOUND, "NoSuchTableException"),
+            RestError::NoSuch(What::View, _) => (StatusCode::NOT_FOUND, "NoSuchViewException"),
             RestError::Exists(_) => (StatusCode::CONFLICT, "AlreadyExistsException"),
             RestError::NotEmpty(_) => (StatusCode::CONFLICT, "NamespaceNotEmptyException"),
             RestError::Conflict(_) => (StatusCode::CONFLICT, "CommitFailedException"),
             // Clients try a commit again that is answered with 409.
             RestError::Kept { commit: true, .. } => (StatusCode::FORBIDDEN, "ForbiddenException"),
             RestError::Kept { commit: false, .. } => (StatusCode::CONFLICT, "AlreadyExistsException"),
-            RestError::Invalid(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
+            RestError::Invalid(_) => (StatusCode::BAD_REQUEST, "IllegalArgumentException"),
             RestError::Unknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "CommitStateUnknownException"),
             RestError::Catalog(CatalogError::Sqlite { .. }) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException")
