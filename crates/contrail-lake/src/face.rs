@@ -57,15 +57,32 @@ pub struct CatalogFace {
     kept: BTreeSet<String>,
 }
 
+/// What there is none of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Namespace,
+    Table,
+    View,
+    /// The file that the catalog names.
+    Metadata,
+}
+
+impl std::fmt::Display for What {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Namespace => "Namespace does not exist",
+            Self::Table => "Table does not exist",
+            Self::View => "View does not exist",
+            Self::Metadata => "Failed to open the metadata file, which somebody has taken away",
+        })
+    }
+}
+
 /// Why something was not done. The messages begin as those of Iceberg's own catalogs do: programs look at them.
 #[derive(Debug, thiserror::Error)]
 pub enum FaceError {
-    #[error("Namespace does not exist: {0}")]
-    NoSuchNamespace(String),
-    #[error("Table does not exist: {0}")]
-    NoSuchTable(String),
-    #[error("View does not exist: {0}")]
-    NoSuchView(String),
+    #[error("{0}: {1}")]
+    NoSuch(What, String),
     /// A name is taken.
     #[error("{0}")]
     Exists(String),
@@ -139,6 +156,31 @@ fn checked_namespace(namespace: &NamespaceIdent) -> Result<(), FaceError> {
     namespace.iter().try_for_each(|level| checked_name("level of a namespace", level))
 }
 
-fn invalid(error: impl std::fmt::Display) -> FaceError {
-    FaceError::Invalid(error.to_string())
+/// What the format library does not take, in its sentence.
+fn invalid(error: iceberg::Error) -> FaceError {
+    FaceError::Invalid(error.message().to_owned())
+}
+
+/// An entry of metadata as JSON, its lists in order: the format library keeps them in none.
+fn ordered(metadata: &impl serde::Serialize) -> Result<serde_json::Value, FaceError> {
+    let mut json = serde_json::to_value(metadata).map_err(|error| FaceError::Invalid(error.to_string()))?;
+    for (list, key) in [
+        ("snapshots", "sequence-number"),
+        ("schemas", "schema-id"),
+        ("partition-specs", "spec-id"),
+        ("sort-orders", "order-id"),
+        ("versions", "version-id"),
+    ] {
+        if let Some(entries) = json.get_mut(list).and_then(serde_json::Value::as_array_mut) {
+            let number = |entry: &serde_json::Value, key| entry.get(key).and_then(serde_json::Value::as_i64);
+            entries.sort_by_key(|entry| (number(entry, key), number(entry, "timestamp-ms")));
+        }
+    }
+    Ok(json)
+}
+
+/// Where metadata files of a table or a view go: its own folder, or the one that its properties name.
+fn metadata_folder(location: &str, properties: &std::collections::HashMap<String, String>) -> String {
+    let named = properties.get("write.metadata.path").map(|path| path.trim_end_matches('/').to_owned());
+    named.unwrap_or_else(|| format!("{location}/metadata"))
 }

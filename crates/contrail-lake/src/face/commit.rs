@@ -11,7 +11,7 @@ use iceberg::{TableIdent, TableRequirement, TableUpdate};
 use serde::Deserialize;
 
 use super::tables::{as_loaded, first_location, refused, write};
-use super::{CatalogFace, FaceError, LoadedTable, checked_name, created, invalid};
+use super::{CatalogFace, FaceError, LoadedTable, What, checked_name, created, invalid, metadata_folder};
 use crate::catalog::sqlite::{Kind, Swap, Swapped};
 use crate::catalog::{CommitError, Loaded};
 use crate::storage::{local_path, remove};
@@ -50,7 +50,7 @@ impl CatalogFace {
         }
         let landed = self.land(&[(ident.clone(), change)]).await?;
         landed.first().map_or_else(
-            || Err(FaceError::NoSuchTable(ident.to_string())),
+            || Err(FaceError::NoSuch(What::Table, ident.to_string())),
             |applied| as_loaded(&applied.metadata, &applied.location),
         )
     }
@@ -122,7 +122,7 @@ impl CatalogFace {
                 discard(written).await;
                 let homeless = applied.iter().find(|change| change.base.is_none());
                 let namespace = homeless.map(|change| change.ident.namespace().to_string());
-                Err(FaceError::NoSuchNamespace(namespace.unwrap_or_default()))
+                Err(FaceError::NoSuch(What::Namespace, namespace.unwrap_or_default()))
             }
             // It may have landed: the files stay.
             Err(error @ CommitError::Unknown(_)) => Err(refused(error)),
@@ -138,12 +138,12 @@ impl CatalogFace {
             Some((Kind::Table, _)) => self.applied_to(ident, change, self.loaded(ident).await?).await,
             Some((Kind::View, _)) => {
                 self.may_be_made(ident, Kind::Table).await?;
-                Err(FaceError::NoSuchTable(ident.to_string()))
+                Err(FaceError::NoSuch(What::Table, ident.to_string()))
             }
             None if change.requirements.contains(&TableRequirement::NotExist) => self.made(ident, change).await,
             None => {
                 self.namespace(ident.namespace()).await?;
-                Err(FaceError::NoSuchTable(ident.to_string()))
+                Err(FaceError::NoSuch(What::Table, ident.to_string()))
             }
         }
     }
@@ -167,12 +167,19 @@ impl CatalogFace {
         }
         let metadata = built.metadata;
         let trims = metadata.properties().get(DELETE_OLD).is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let folder = local_path(metadata.location());
+        // The line looks for the files of its tables in their folders.
+        let folder = match self.is_kept(ident) {
+            true => format!("{}/metadata", metadata.location()),
+            false => metadata_folder(metadata.location(), metadata.properties()),
+        };
+        let location = next_location(&base.location, &folder);
+        self.places.inside(&location)?;
+        let folder = local_path(&folder);
         let dropped = built.expired_metadata_logs.into_iter().map(|entry| entry.metadata_file);
         let own = |file: &String| trims && self.places.inside(file).is_ok_and(|path| path.starts_with(&folder));
         Ok(Applied {
             ident: ident.clone(),
-            location: next_location(&base.location, metadata.location()),
+            location,
             base: Some(base.location),
             dropped: dropped.filter(own).collect(),
             metadata: Arc::new(metadata),
@@ -184,7 +191,7 @@ impl CatalogFace {
     async fn made(&self, ident: &TableIdent, change: &TableChange) -> Result<Applied, FaceError> {
         checked_name("name", ident.name())?;
         if change.requirements.iter().any(|requirement| *requirement != TableRequirement::NotExist) {
-            return Err(FaceError::NoSuchTable(ident.to_string()));
+            return Err(FaceError::NoSuch(What::Table, ident.to_string()));
         }
         let within = self.may_be_made(ident, Kind::Table).await?;
         let location = change.updates.iter().rev().find_map(|update| match update {
@@ -202,7 +209,8 @@ impl CatalogFace {
             builder = update.apply(builder).map_err(invalid)?;
         }
         let metadata = Arc::new(builder.build().map_err(invalid)?.metadata);
-        let location = first_location(metadata.location());
+        let location = first_location(&metadata_folder(metadata.location(), metadata.properties()));
+        self.places.inside(&location)?;
         Ok(Applied { ident: ident.clone(), base: None, metadata, location, dropped: Vec::new(), same: false })
     }
 
@@ -309,11 +317,11 @@ fn consistent(base: &TableMetadata, updates: &[TableUpdate]) -> Result<(), FaceE
     }
 }
 
-/// The location of the metadata file that follows `base`, in the table's folder.
+/// The location of the metadata file that follows `base`.
 pub(super) fn next_location(base: &str, folder: &str) -> String {
     let name = base.rsplit('/').next().unwrap_or_default();
     let number = name.split('-').next().and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
-    format!("{folder}/metadata/{:05}-{}.metadata.json", u64::from(number) + 1, uuid::Uuid::new_v4())
+    format!("{folder}/{:05}-{}.metadata.json", u64::from(number) + 1, uuid::Uuid::new_v4())
 }
 
 /// Removes files that nothing names.

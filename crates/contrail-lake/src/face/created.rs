@@ -5,7 +5,7 @@ use iceberg::TableUpdate;
 use iceberg::spec::{FormatVersion, SortOrder, TableMetadata};
 use serde_json::{Value, json};
 
-use super::{FaceError, invalid};
+use super::FaceError;
 
 /// Ids of partition fields begin here, says the format.
 const FIRST_PARTITION_FIELD: i64 = 1000;
@@ -36,7 +36,7 @@ pub(super) fn beginning(updates: &[TableUpdate], location: &str) -> Result<Table
         _ => None,
     });
     let (spec_id, fields, last_partition_id) = match spec {
-        Some(spec) => numbered(&serde_json::to_value(spec).map_err(invalid)?),
+        Some(spec) => numbered(&serde_json::to_value(spec).map_err(wrong)?),
         None => (0, Vec::new(), FIRST_PARTITION_FIELD - 1),
     };
     let mut metadata = json!({
@@ -67,7 +67,11 @@ pub(super) fn beginning(updates: &[TableUpdate], location: &str) -> Result<Table
         }
         Some(FormatVersion::V2) | None => {}
     }
-    serde_json::from_value(metadata).map_err(invalid)
+    serde_json::from_value(metadata).map_err(wrong)
+}
+
+fn wrong(error: serde_json::Error) -> FaceError {
+    FaceError::Invalid(error.to_string())
 }
 
 /// A partition spec with ids for those fields that have none.

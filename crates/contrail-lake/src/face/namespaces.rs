@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use iceberg::NamespaceIdent;
 use serde::Serialize;
 
-use super::{CatalogFace, FaceError, checked_name, checked_namespace};
+use super::{CatalogFace, FaceError, What, checked_name, checked_namespace};
 use crate::catalog::sqlite::Dropped;
 
 /// What became of properties.
@@ -23,14 +23,14 @@ impl CatalogFace {
         let above: &[String] = parent.map_or(&[], |parent| parent);
         let all = self.catalog.namespaces().await?;
         if !above.is_empty() && !all.contains(above) {
-            return Err(FaceError::NoSuchNamespace(above.join(".")));
+            return Err(FaceError::NoSuch(What::Namespace, above.join(".")));
         }
         Ok(all.into_iter().filter(|levels| levels.len() == above.len() + 1 && levels.starts_with(above)).collect())
     }
 
     pub async fn namespace(&self, namespace: &NamespaceIdent) -> Result<BTreeMap<String, String>, FaceError> {
         let found = self.catalog.namespace(namespace).await?;
-        found.ok_or_else(|| FaceError::NoSuchNamespace(namespace.to_string()))
+        found.ok_or_else(|| FaceError::NoSuch(What::Namespace, namespace.to_string()))
     }
 
     pub async fn create_namespace(
@@ -52,7 +52,7 @@ impl CatalogFace {
         }
         match self.catalog.drop_namespace(namespace).await? {
             Dropped::Gone => Ok(()),
-            Dropped::Missing => Err(FaceError::NoSuchNamespace(namespace.to_string())),
+            Dropped::Missing => Err(FaceError::NoSuch(What::Namespace, namespace.to_string())),
             Dropped::NotEmpty => Err(FaceError::NotEmpty(namespace.to_string())),
         }
     }
@@ -66,7 +66,7 @@ impl CatalogFace {
         updates.keys().chain(&removals).try_for_each(|key| checked_property(key))?;
         let updated = updates.keys().cloned().collect();
         let before = self.catalog.set_namespace(namespace, updates, removals.iter().cloned().collect()).await?;
-        let before = before.ok_or_else(|| FaceError::NoSuchNamespace(namespace.to_string()))?;
+        let before = before.ok_or_else(|| FaceError::NoSuch(What::Namespace, namespace.to_string()))?;
         let (removed, missing) = removals.into_iter().partition(|key| before.contains_key(key));
         Ok(PropertiesSet { updated, removed, missing })
     }

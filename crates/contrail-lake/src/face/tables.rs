@@ -11,7 +11,7 @@ use iceberg::{NamespaceIdent, TableCreation, TableIdent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CatalogFace, FaceError, checked_name, invalid};
+use super::{CatalogFace, FaceError, What, checked_name, invalid, metadata_folder, ordered};
 use crate::catalog::sqlite::{Kind, Renamed, Swap, Swapped};
 use crate::catalog::{CatalogError, CommitError, Loaded, TableCatalog};
 use crate::storage::{local_files, local_path, remove, write_new};
@@ -58,7 +58,7 @@ pub enum Snapshots {
 
 impl LoadedTable {
     fn new(metadata: &TableMetadata, location: Option<String>, snapshots: Snapshots) -> Result<Self, FaceError> {
-        let mut json = serde_json::to_value(metadata).map_err(invalid)?;
+        let mut json = ordered(metadata)?;
         if snapshots == Snapshots::Refs {
             let named: HashSet<i64> = match json.get("refs").and_then(Value::as_object) {
                 Some(refs) => refs.values().filter_map(|entry| entry.get("snapshot-id")?.as_i64()).collect(),
@@ -94,7 +94,7 @@ impl CatalogFace {
     pub async fn table_is_there(&self, ident: &TableIdent) -> Result<(), FaceError> {
         match self.catalog.find(ident).await? {
             Some((Kind::Table, _)) => Ok(()),
-            _ => Err(FaceError::NoSuchTable(ident.to_string())),
+            _ => Err(FaceError::NoSuch(What::Table, ident.to_string())),
         }
     }
 
@@ -102,15 +102,23 @@ impl CatalogFace {
     pub async fn table_location(&self, ident: &TableIdent) -> Result<String, FaceError> {
         match self.catalog.find(ident).await? {
             Some((Kind::Table, location)) => Ok(location),
-            _ => Err(FaceError::NoSuchTable(ident.to_string())),
+            _ => Err(FaceError::NoSuch(What::Table, ident.to_string())),
         }
     }
 
     pub(super) async fn loaded(&self, ident: &TableIdent) -> Result<Loaded, FaceError> {
-        self.catalog.load(ident, None).await.map_err(|error| match error {
-            CatalogError::NoSuchTable(_) => FaceError::NoSuchTable(ident.to_string()),
+        let loaded = self.catalog.load(ident, None).await.map_err(|error| match error {
+            CatalogError::NoSuchTable(_) => FaceError::NoSuch(What::Table, ident.to_string()),
             other => other.into(),
-        })
+        });
+        match (loaded, self.catalog.find(ident).await?) {
+            (Err(FaceError::Catalog(CatalogError::Metadata { .. })), Some((_, location)))
+                if !local_path(&location).exists() =>
+            {
+                Err(FaceError::NoSuch(What::Metadata, location))
+            }
+            (loaded, _) => loaded,
+        }
     }
 
     /// Makes a table, or only says how it would begin.
@@ -136,9 +144,17 @@ impl CatalogFace {
         let built = TableMetadataBuilder::from_table_creation(creation).and_then(TableMetadataBuilder::build);
         let metadata = built.map_err(invalid)?.metadata;
         if new.stage_create.unwrap_or(false) {
+            // DuckDB writes its manifests there before the table is, and makes no folder for them.
+            let folder = local_path(&metadata_folder(metadata.location(), metadata.properties()));
+            self.places.inside(&folder.to_string_lossy())?;
+            if let Err(source) = tokio::fs::create_dir_all(&folder).await {
+                let doing = format!("make the folder {}", folder.display());
+                return Err(CatalogError::Metadata { doing, source: source.into() }.into());
+            }
             return LoadedTable::new(&metadata, None, Snapshots::All);
         }
-        let location = first_location(metadata.location());
+        let location = first_location(&metadata_folder(metadata.location(), metadata.properties()));
+        self.places.inside(&location)?;
         write(&metadata, &location).await?;
         let swap = Swap { ident: ident.clone(), kind: Kind::Table, base: None, location: location.clone() };
         self.land_new(swap).await?;
@@ -167,7 +183,7 @@ impl CatalogFace {
         match self.catalog.swap(vec![swap]).await {
             Ok(Swapped::Landed) => LoadedTable::new(&metadata, Some(location.to_owned()), Snapshots::All),
             Ok(Swapped::Moved(_)) => Err(taken(ident, Kind::Table, Kind::Table)),
-            Ok(Swapped::Homeless(_)) => Err(FaceError::NoSuchNamespace(ident.namespace().to_string())),
+            Ok(Swapped::Homeless(_)) => Err(FaceError::NoSuch(What::Namespace, ident.namespace().to_string())),
             Err(error) => Err(refused(error)),
         }
     }
@@ -181,8 +197,8 @@ impl CatalogFace {
         checked_name("name", to.name())?;
         self.not_kept(from, "renamed")?;
         let missing = |ident: &TableIdent| match kind {
-            Kind::Table => FaceError::NoSuchTable(ident.to_string()),
-            Kind::View => FaceError::NoSuchView(ident.to_string()),
+            Kind::Table => FaceError::NoSuch(What::Table, ident.to_string()),
+            Kind::View => FaceError::NoSuch(What::View, ident.to_string()),
         };
         if self.is_kept(to) && self.catalog.find(from).await?.is_some() {
             self.not_kept(to, "taken by another")?;
@@ -190,7 +206,7 @@ impl CatalogFace {
         match self.catalog.rename(from, to, kind).await? {
             Renamed::Done => Ok(()),
             Renamed::Missing => Err(missing(from)),
-            Renamed::Homeless => Err(FaceError::NoSuchNamespace(to.namespace().to_string())),
+            Renamed::Homeless => Err(FaceError::NoSuch(What::Namespace, to.namespace().to_string())),
             Renamed::Taken(by) => {
                 let by = if by == Kind::Table { "Table" } else { "View" };
                 Err(FaceError::Exists(format!("Cannot rename {from} to {to}. {by} already exists: {to}")))
@@ -236,7 +252,7 @@ impl CatalogFace {
         let (ident, kind, file) = (swap.ident.clone(), swap.kind, local_path(&swap.location));
         let error = match self.catalog.swap(vec![swap]).await {
             Ok(Swapped::Landed) => return Ok(()),
-            Ok(Swapped::Homeless(_)) => FaceError::NoSuchNamespace(ident.namespace().to_string()),
+            Ok(Swapped::Homeless(_)) => FaceError::NoSuch(What::Namespace, ident.namespace().to_string()),
             Ok(Swapped::Moved(_)) => taken(&ident, kind, kind),
             Err(error @ CommitError::Unknown(_)) => return Err(refused(error)),
             Err(error) => refused(error),
@@ -273,8 +289,8 @@ fn format_version(properties: &mut HashMap<String, String>) -> Result<FormatVers
     }
 }
 
-pub(super) fn first_location(table: &str) -> String {
-    format!("{table}/metadata/00000-{}.metadata.json", uuid::Uuid::new_v4())
+pub(super) fn first_location(folder: &str) -> String {
+    format!("{folder}/00000-{}.metadata.json", uuid::Uuid::new_v4())
 }
 
 /// Writes a metadata file, synced.

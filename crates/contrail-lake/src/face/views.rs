@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use iceberg::spec::{Schema, ViewFormatVersion, ViewMetadata, ViewMetadataBuilder, ViewVersion};
 use iceberg::{NamespaceIdent, TableIdent, ViewUpdate};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::commit::{discard, next_location};
 use super::tables::{first_location, refused, write};
-use super::{CatalogFace, FaceError, invalid};
+use super::{CatalogFace, FaceError, What, invalid, metadata_folder, ordered};
 use crate::catalog::sqlite::{Kind, Swap, Swapped};
 use crate::catalog::{CatalogError, CommitError};
 use crate::storage::local_files;
@@ -47,13 +48,13 @@ enum ViewRequirement {
 #[serde(rename_all = "kebab-case")]
 pub struct LoadedView {
     metadata_location: String,
-    metadata: ViewMetadata,
+    metadata: Value,
     config: BTreeMap<String, String>,
 }
 
 impl LoadedView {
-    fn new(metadata: ViewMetadata, metadata_location: String) -> Self {
-        Self { metadata_location, metadata, config: BTreeMap::new() }
+    fn new(metadata: &ViewMetadata, metadata_location: String) -> Result<Self, FaceError> {
+        Ok(Self { metadata_location, metadata: ordered(metadata)?, config: BTreeMap::new() })
     }
 }
 
@@ -66,17 +67,22 @@ impl CatalogFace {
     pub async fn view_is_there(&self, ident: &TableIdent) -> Result<String, FaceError> {
         match self.catalog.find(ident).await? {
             Some((Kind::View, location)) => Ok(location),
-            _ => Err(FaceError::NoSuchView(ident.to_string())),
+            _ => Err(FaceError::NoSuch(What::View, ident.to_string())),
         }
     }
 
     pub async fn view(&self, ident: &TableIdent) -> Result<LoadedView, FaceError> {
+        let (metadata, location) = self.loaded_view(ident).await?;
+        LoadedView::new(&metadata, location)
+    }
+
+    async fn loaded_view(&self, ident: &TableIdent) -> Result<(ViewMetadata, String), FaceError> {
         let mut missed = None;
         loop {
             // Between the catalog and the file another commit can take the file away: ask again.
             let location = self.view_is_there(ident).await?;
             match read(&location).await {
-                Ok(metadata) => return Ok(LoadedView::new(metadata, location)),
+                Ok(metadata) => return Ok((metadata, location)),
                 Err(error) if missed.as_ref() == Some(&location) => return Err(error.into()),
                 Err(_) => missed = Some(location),
             }
@@ -95,10 +101,26 @@ impl CatalogFace {
             ViewMetadataBuilder::new(location, new.schema, new.view_version, ViewFormatVersion::V1, new.properties)
                 .and_then(ViewMetadataBuilder::build);
         let metadata = built.map_err(invalid)?.metadata;
-        let location = first_location(metadata.location());
+        let location = first_location(&metadata_folder(metadata.location(), metadata.properties()));
+        self.places.free(&location)?;
         write(&metadata, &location).await?;
         self.land_new(Swap { ident, kind: Kind::View, base: None, location: location.clone() }).await?;
-        Ok(LoadedView::new(metadata, location))
+        LoadedView::new(&metadata, location)
+    }
+
+    /// Takes a view whose metadata file is there already.
+    pub async fn register_view(&self, ident: &TableIdent, location: &str) -> Result<LoadedView, FaceError> {
+        self.may_be_made(ident, Kind::View).await?;
+        self.places.inside(location)?;
+        let unreadable = |_| FaceError::Invalid(format!("no view metadata can be read at {location}"));
+        let metadata = read(location).await.map_err(unreadable)?;
+        self.places.free(metadata.location())?;
+        let swap = Swap { ident: ident.clone(), kind: Kind::View, base: None, location: location.to_owned() };
+        match self.catalog.swap(vec![swap]).await.map_err(refused)? {
+            Swapped::Landed => LoadedView::new(&metadata, location.to_owned()),
+            Swapped::Moved(_) => Err(FaceError::Exists(format!("View already exists: {ident}"))),
+            Swapped::Homeless(_) => Err(FaceError::NoSuch(What::Namespace, ident.namespace().to_string())),
+        }
     }
 
     /// Replaces a view, or changes its properties.
@@ -106,7 +128,7 @@ impl CatalogFace {
         if change.identifier.as_ref().is_some_and(|named| named != ident) {
             return Err(FaceError::Invalid("the body names another view than the address".into()));
         }
-        let LoadedView { metadata_location: base, metadata, .. } = self.view(ident).await?;
+        let (metadata, base) = self.loaded_view(ident).await?;
         for ViewRequirement::UuidMatch { uuid } in &change.requirements {
             let found = metadata.uuid();
             if found != *uuid {
@@ -132,7 +154,7 @@ impl CatalogFace {
             };
         }
         let metadata = builder.build().map_err(invalid)?.metadata;
-        let location = next_location(&base, metadata.location());
+        let location = next_location(&base, &metadata_folder(metadata.location(), metadata.properties()));
         self.places.inside(&location)?;
         write(&metadata, &location).await?;
         let (old, new) = (base.clone(), location.clone());
@@ -140,7 +162,7 @@ impl CatalogFace {
         match self.catalog.swap(vec![swap]).await {
             Ok(Swapped::Landed) => {
                 self.discard_view(old).await;
-                Ok(LoadedView::new(metadata, location))
+                LoadedView::new(&metadata, location)
             }
             Err(error @ CommitError::Unknown(_)) => Err(refused(error)),
             outcome => {
@@ -157,7 +179,6 @@ impl CatalogFace {
             let message = format!("the view {ident} has changed while it was being dropped: drop it again");
             return Err(FaceError::Conflict(message));
         }
-        self.discard_view(location).await;
         Ok(())
     }
 

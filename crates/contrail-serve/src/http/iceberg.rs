@@ -65,6 +65,7 @@ pub fn routes() -> Router<Shared> {
             "/v1/namespaces/{namespace}/views/{view}",
             get(views::load).head(views::exists).post(views::commit).delete(views::delete),
         )
+        .route("/v1/namespaces/{namespace}/register-view", post(views::register))
         .route("/v1/views/rename", post(views::rename))
         .fallback(nothing)
         .method_not_allowed_fallback(not_allowed)

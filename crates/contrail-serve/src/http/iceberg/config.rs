@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{ApiError, Face};
 
 /// Every address, as clients look for it before they use it.
-const ENDPOINTS: [&str; 24] = [
+const ENDPOINTS: [&str; 25] = [
     "GET /v1/{prefix}/namespaces",
     "POST /v1/{prefix}/namespaces",
     "GET /v1/{prefix}/namespaces/{namespace}",
@@ -29,6 +29,7 @@ const ENDPOINTS: [&str; 24] = [
     "HEAD /v1/{prefix}/namespaces/{namespace}/views/{view}",
     "POST /v1/{prefix}/namespaces/{namespace}/views/{view}",
     "DELETE /v1/{prefix}/namespaces/{namespace}/views/{view}",
+    "POST /v1/{prefix}/namespaces/{namespace}/register-view",
     "POST /v1/{prefix}/views/rename",
     "POST /v1/oauth/tokens",
 ];

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use contrail_kit::class::chain;
+use contrail_lake::face::What;
 use contrail_lake::{CatalogError, FaceError};
 use serde::Serialize;
 
@@ -46,16 +47,17 @@ impl From<FaceError> for ApiError {
     fn from(error: FaceError) -> Self {
         let message = chain(&error);
         let (status, kind) = match error {
-            FaceError::NoSuchNamespace(_) => (StatusCode::NOT_FOUND, "NoSuchNamespaceException"),
-            FaceError::NoSuchTable(_) => (StatusCode::NOT_FOUND, "NoSuchTableException"),
-            FaceError::NoSuchView(_) => (StatusCode::NOT_FOUND, "NoSuchViewException"),
+            FaceError::NoSuch(What::Metadata, _) => (StatusCode::NOT_FOUND, "NotFoundException"),
+            FaceError::NoSuch(What::Namespace, _) => (StatusCode::NOT_FOUND, "NoSuchNamespaceException"),
+            FaceError::NoSuch(What::Table, _) => (StatusCode::NOT_FOUND, "NoSuchTableException"),
+            FaceError::NoSuch(What::View, _) => (StatusCode::NOT_FOUND, "NoSuchViewException"),
             FaceError::Exists(_) => (StatusCode::CONFLICT, "AlreadyExistsException"),
             FaceError::NotEmpty(_) => (StatusCode::CONFLICT, "NamespaceNotEmptyException"),
             FaceError::Conflict(_) => (StatusCode::CONFLICT, "CommitFailedException"),
             // Clients try a commit again that is answered with 409.
             FaceError::Kept { commit: true, .. } => (StatusCode::FORBIDDEN, "ForbiddenException"),
             FaceError::Kept { commit: false, .. } => (StatusCode::CONFLICT, "AlreadyExistsException"),
-            FaceError::Invalid(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
+            FaceError::Invalid(_) => (StatusCode::BAD_REQUEST, "IllegalArgumentException"),
             FaceError::Unknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "CommitStateUnknownException"),
             FaceError::Catalog(CatalogError::Sqlite { .. }) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException")

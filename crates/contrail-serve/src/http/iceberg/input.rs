@@ -133,6 +133,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let bytes = bytes(request, state).await?;
+        // A list would pass for an object whose fields may all be left out.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(ApiError::bad_request("the body: expected a JSON object"));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|e| ApiError::bad_request(format!("the body: {e}")))
     }
 }

@@ -15,8 +15,8 @@ use crate::http::answer::unchanged;
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Registration {
-    name: String,
-    metadata_location: String,
+    pub name: String,
+    pub metadata_location: String,
     #[serde(default)]
     overwrite: bool,
 }

@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use contrail_lake::face::{LoadedView, NewView, ViewChange};
+use contrail_lake::face::{LoadedView, NewView, TableIdent, ViewChange};
 use serde_json::{Value, json};
 
 use super::input::{Asked, Named, Sent, Space};
-use super::tables::Renaming;
+use super::tables::{Registration, Renaming};
 use super::{ApiError, Face};
 
 pub async fn list(Face(catalog): Face, Space(namespace): Space, asked: Asked) -> Result<Json<Value>, ApiError> {
@@ -44,6 +44,15 @@ pub async fn commit(
 pub async fn delete(Face(catalog): Face, Named(view): Named) -> Result<StatusCode, ApiError> {
     catalog.drop_view(&view).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn register(
+    Face(catalog): Face,
+    Space(namespace): Space,
+    Sent(view): Sent<Registration>,
+) -> Result<Json<LoadedView>, ApiError> {
+    let ident = TableIdent::new(namespace, view.name);
+    Ok(Json(catalog.register_view(&ident, &view.metadata_location).await?))
 }
 
 pub async fn rename(Face(catalog): Face, Sent(names): Sent<Renaming>) -> Result<StatusCode, ApiError> {

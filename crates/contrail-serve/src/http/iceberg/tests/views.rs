@@ -60,6 +60,10 @@ async fn views_are_made_replaced_renamed_and_dropped() {
     bench.post("/views/rename", names("w")).await;
     bench.refused("DELETE", "/namespaces/own", json!({}), 409, "NamespaceNotEmptyException").await;
     assert_eq!(bench.ask("DELETE", "/namespaces/own/views/w", "").await.status(), 204);
-    assert!(!exists(replaced["metadata-location"].as_str().unwrap()));
+    let registered = json!({ "name": "back", "metadata-location": replaced["metadata-location"] });
+    assert_eq!(bench.post("/namespaces/own/register-view", registered.clone()).await, replaced);
+    bench.refused("POST", "/namespaces/own/register-view", registered, 409, "AlreadyExistsException").await;
+    let secret = json!({ "name": "z", "metadata-location": "/etc/passwd" });
+    bench.refused("POST", "/namespaces/own/register-view", secret, 400, "BadRequestException").await;
     bench.refused("GET", "/namespaces/own/views/w", json!({}), 404, "NoSuchViewException").await;
 }
