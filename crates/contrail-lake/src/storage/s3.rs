@@ -367,13 +367,14 @@ fn told(doing: &'static str, location: &str, error: &object_store::Error) -> Sto
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
             (Trouble::Setting, format!("the store refuses it; check the keys and what they may do ({text})"))
         }
-        // Some stores say 404 to a key that they do not know.
-        _ if ["InvalidAccessKeyId", "SignatureDoesNotMatch"].iter().any(|code| text.contains(code)) => {
-            (Trouble::Setting, format!("the store does not know the keys; check the keys and their secret ({text})"))
-        }
         E::NotFound { .. } if text.contains("NoSuchBucket") => {
             (Trouble::Setting, "there is no such bucket; make it, or correct the warehouse".into())
         }
+        // Some stores say 404 to a key that they do not know.
+        E::NotFound { .. } if doing == "write" => (
+            Trouble::Setting,
+            format!("the store does not know the bucket or the keys; check the keys, and the warehouse ({text})"),
+        ),
         E::NotFound { .. } => (Trouble::Missing, "there is no such file".into()),
         E::AlreadyExists { .. } => (Trouble::Exists, "another file has that name".into()),
         _ if text.contains("dns error") || text.contains("certificate") => {
