@@ -73,7 +73,7 @@ impl std::fmt::Display for What {
             Self::Namespace => "Namespace does not exist",
             Self::Table => "Table does not exist",
             Self::View => "View does not exist",
-            Self::Metadata => "Failed to open the metadata file, which somebody has taken away",
+            Self::Metadata => "Failed to open input stream for file",
         })
     }
 }
