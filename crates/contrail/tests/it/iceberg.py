@@ -7,7 +7,7 @@ import time
 
 import pyarrow as pa
 from pyiceberg.catalog import load_catalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
 from pyiceberg.types import DoubleType
 
 URI, STEP = sys.argv[1], sys.argv[2]
@@ -19,7 +19,7 @@ def again(change):
     for _ in range(40):
         try:
             return change()
-        except CommitFailedException:
+        except (CommitFailedException, ValidationException):
             time.sleep(0.05)
     raise SystemExit("overtaken 40 times")
 
