@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use contrail_testkit::{Services, kit};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -36,6 +37,25 @@ fn script(python: &str, node: &Node, step: &str) -> Value {
 fn verified(folder: &Path) -> (i32, Vec<Value>) {
     let (code, out, error) = run(contrail(folder).args(["--data-dir", "data", "--json", "verify"]));
     (code, serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e} in {out}{error}")))
+}
+
+#[test]
+fn apaches_compatibility_kit_passes() {
+    // What fetches the reference catalog fetches the kit.
+    let Some(_) = Services::catalog() else { return };
+    let folder = tempdir().unwrap();
+    let node = Node::start(contrail(folder.path()).args([
+        "up",
+        "--demo",
+        "--data-dir=data",
+        "--set=serve.http.listen=127.0.0.1:0",
+        // The kit asks for places of its own choice.
+        "--set=serve.iceberg.locations=[\"/tmp\"]",
+    ]));
+    let uri = format!("http://{}/iceberg", node.address);
+    let outcome = kit::run(&uri, &["--property", "rck.requires-namespace-create=true"]);
+    assert!(outcome.failures.is_empty() && outcome.passed >= 144, "{outcome:?}");
+    assert_eq!(node.stop(), 0);
 }
 
 #[test]
