@@ -107,9 +107,10 @@ async fn metadata_that_contradict_themselves_are_refused() {
     bench.space(&["own"]).await;
     let made = bench.table("own", "t").await;
     let list = format!("{}/metadata/snap.avro", made["metadata"]["location"].as_str().unwrap());
+    let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as i64;
     let snapshot = |id: i64, number: i64, parent: Value| {
         json!({ "action": "add-snapshot", "snapshot": { "snapshot-id": id, "sequence-number": number,
-                "parent-snapshot-id": parent, "timestamp-ms": 4_000_000_000_000_i64, "manifest-list": list,
+                "parent-snapshot-id": parent, "timestamp-ms": now(), "manifest-list": list,
                 "summary": { "operation": "append" }, "schema-id": 0 } })
     };
     let main =
