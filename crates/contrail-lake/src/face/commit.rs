@@ -19,6 +19,8 @@ use crate::storage::{local_path, remove};
 /// How often a commit that is overtaken, but whose requirements still hold, is tried.
 const ATTEMPTS: u32 = 20;
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(4), Duration::from_millis(200));
+/// How far a client's clock may be ahead.
+const AHEAD: Duration = Duration::from_secs(60);
 /// The property by which a table lets old metadata files go.
 const DELETE_OLD: &str = "write.metadata.delete-after-commit.enabled";
 
@@ -292,6 +294,7 @@ fn consistent(base: &TableMetadata, updates: &[TableUpdate]) -> Result<(), FaceE
                     let message = format!("the snapshot's sequence number {number} is taken: {sequence_number} stands");
                     return Err(FaceError::Conflict(message));
                 }
+                not_ahead(snapshot.timestamp_ms())?;
                 if number < 0 {
                     return Err(FaceError::Invalid("a sequence number is not below 0".into()));
                 }
@@ -315,6 +318,15 @@ fn consistent(base: &TableMetadata, updates: &[TableUpdate]) -> Result<(), FaceE
         Some((name, id)) => Err(FaceError::Invalid(format!("snapshot {id} is removed, and {name} set to it"))),
         None => Ok(()),
     }
+}
+
+/// Refuses a time ahead of ours: whatever came after it in truth would be taken for older, and be refused.
+pub(super) fn not_ahead(timestamp_ms: i64) -> Result<(), FaceError> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    if i128::from(timestamp_ms) > now.as_millis() as i128 + AHEAD.as_millis() as i128 {
+        return Err(FaceError::Invalid(format!("the time {timestamp_ms} ms lies ahead: check the clock")));
+    }
+    Ok(())
 }
 
 /// The location of the metadata file that follows `base`.

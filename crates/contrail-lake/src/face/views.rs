@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::commit::{discard, next_location};
+use super::commit::{discard, next_location, not_ahead};
 use super::tables::{first_location, refused, write};
 use super::{CatalogFace, FaceError, What, invalid, metadata_folder, ordered};
 use crate::catalog::sqlite::{Kind, Swap, Swapped};
@@ -91,6 +91,7 @@ impl CatalogFace {
 
     pub async fn create_view(&self, namespace: &NamespaceIdent, new: NewView) -> Result<LoadedView, FaceError> {
         let ident = TableIdent::new(namespace.clone(), new.name.clone());
+        not_ahead(new.view_version.timestamp_ms())?;
         let within = self.may_be_made(&ident, Kind::View).await?;
         let location = match new.location {
             Some(location) => location,
@@ -129,6 +130,11 @@ impl CatalogFace {
             return Err(FaceError::Invalid("the body names another view than the address".into()));
         }
         let (metadata, base) = self.loaded_view(ident).await?;
+        for update in &change.updates {
+            if let ViewUpdate::AddViewVersion { view_version } = update {
+                not_ahead(view_version.timestamp_ms())?;
+            }
+        }
         for ViewRequirement::UuidMatch { uuid } in &change.requirements {
             let found = metadata.uuid();
             if found != *uuid {

@@ -113,6 +113,8 @@ async fn metadata_that_contradict_themselves_are_refused() {
                 "parent-snapshot-id": parent, "timestamp-ms": now(), "manifest-list": list,
                 "summary": { "operation": "append" }, "schema-id": 0 } })
     };
+    let mut ahead = snapshot(2, 2, json!(1));
+    ahead["snapshot"]["timestamp-ms"] = (now() + 120_000).into();
     let main =
         |id: i64| json!({ "action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": id });
     let path = "/namespaces/own/tables/t";
@@ -121,6 +123,7 @@ async fn metadata_that_contradict_themselves_are_refused() {
     assert_eq!(added["metadata"]["current-snapshot-id"], 1);
     for (updates, status, kind_of) in [
         (json!([snapshot(1, 2, json!(1))]), 400, "BadRequestException"),
+        (json!([ahead]), 400, "BadRequestException"),
         (json!([snapshot(2, 1, json!(1))]), 409, "CommitFailedException"),
         (json!([snapshot(2, -1, json!(1))]), 400, "BadRequestException"),
         (json!([{ "action": "remove-snapshots", "snapshot-ids": [1] }]), 400, "BadRequestException"),

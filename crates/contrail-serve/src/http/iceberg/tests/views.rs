@@ -3,7 +3,8 @@
 use super::*;
 
 fn version(sql: &str) -> Value {
-    json!({ "version-id": 1, "schema-id": -1, "timestamp-ms": 4_000_000_000_000_i64, "summary": { "engine-name": "test" },
+    json!({ "version-id": 1, "schema-id": -1, "timestamp-ms": std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as i64,
+            "summary": { "engine-name": "test" },
             "default-namespace": ["own"], "representations": [{ "type": "sql", "sql": sql, "dialect": "spark" }] })
 }
 
