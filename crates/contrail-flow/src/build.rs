@@ -356,7 +356,7 @@ fn manual_fence_on(seen: &Progress, now: &Version, hours: &BTreeSet<Micros>, rea
 
 /// Hours of a table partitioned by hour that commits behind `sequence` have changed.
 fn hours_after(table: &Version, sequence: i64) -> BTreeSet<Micros> {
-    table.files_after(sequence).filter_map(|f| f.partition).map(|hour| Micros::from(hour) * HOUR).collect()
+    table.files_after(sequence).flat_map(|f| f.units()).map(|hour| Micros::from(hour) * HOUR).collect()
 }
 
 /// Data files as an input of DuckDB: on this machine, whole, and there as long as the input is.
@@ -364,8 +364,8 @@ pub fn input<'a>(
     table: &LakeTable,
     files: impl IntoIterator<Item = &'a Arc<LiveFile>>,
 ) -> BoxFuture<'static, Result<Input, LakeError>> {
-    let held = table.hold(files);
-    Box::pin(async move { held.await.map(|held| Input::kept_files(held.paths().to_vec(), held)) })
+    let (held, ids) = (table.hold(files), table.shape().def().ids.clone());
+    Box::pin(async move { held.await.map(|held| Input::kept_files(held.paths().to_vec(), held).under(ids)) })
 }
 
 /// Work for DuckDB, Parquet and disks, off the async threads.

@@ -147,7 +147,7 @@ pub async fn derived(
     for table in inputs {
         sources.push(Source { table, version: table.load().await?, built: says.covers(table.name()) });
     }
-    let stands = own.live_files().filter_map(|f| f.partition).map(|value| Micros::from(value) * unit.length);
+    let stands = own.live_files().flat_map(|f| f.units()).map(|value| Micros::from(value) * unit.length);
     let spans: BTreeSet<Micros> = stands.chain(sources.iter().flat_map(|source| source.spans(&unit))).collect();
     let (mut equal, mut left_out, mut rows) = (0, 0, 0);
     for (done, &span) in spans.iter().enumerate() {
@@ -210,7 +210,7 @@ impl Source<'_> {
     fn spans(&self, unit: &Unit) -> BTreeSet<Micros> {
         let hours: BTreeSet<Micros> = match unit.kind {
             Kind::Append => self.built_files().flat_map(|file| touched(file)).collect(),
-            _ => self.built_files().filter_map(|f| f.partition).map(|hour| Micros::from(hour) * HOUR).collect(),
+            _ => self.built_files().flat_map(|f| f.units()).map(|hour| Micros::from(hour) * HOUR).collect(),
         };
         hours.into_iter().map(|hour| hour.div_euclid(unit.length) * unit.length).collect()
     }

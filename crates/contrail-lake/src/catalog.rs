@@ -10,11 +10,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use contrail_kit::crash::Crashed;
 use contrail_kit::{Class, Classified};
-use iceberg::spec::{TableMetadata, TableMetadataRef};
+use iceberg::spec::{MAIN_BRANCH, TableMetadata, TableMetadataBuildResult, TableMetadataRef};
 use iceberg::{TableCreation, TableIdent, TableRequirement, TableUpdate};
 
 pub use rest::{RestCatalog, RestError, RestOptions};
 pub use sqlite::SqliteCatalog;
+
+use crate::version::Version;
 
 /// A table's metadata as the catalog gave it: immutable, and named by the location of its file.
 #[derive(Clone, Debug)]
@@ -35,6 +37,20 @@ pub struct Proposal {
     pub metadata: TableMetadata,
     /// Metadata files that this change drops from the metadata log; nothing names them once it has landed.
     pub dropped: Vec<String>,
+}
+
+impl Proposal {
+    /// What was built on a version, for as long as the table's content is that version's.
+    pub(crate) fn on(version: &Version, built: TableMetadataBuildResult) -> Self {
+        let content =
+            TableRequirement::RefSnapshotIdMatch { r#ref: MAIN_BRANCH.into(), snapshot_id: version.snapshot_id() };
+        Self {
+            requirements: vec![TableRequirement::UuidMatch { uuid: version.metadata().uuid() }, content],
+            updates: built.changes,
+            metadata: built.metadata,
+            dropped: built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect(),
+        }
+    }
 }
 
 /// A catalog of Iceberg tables.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use contrail_types::Column;
 use iceberg::spec::Operation;
 
+use crate::schema::edit::Edit;
 use crate::version::Version;
 use crate::write::EncodedFile;
 
@@ -18,7 +19,7 @@ pub struct Change {
     pub(crate) settings: Vec<Settings>,
     pub(crate) unset: BTreeSet<String>,
     pub(crate) summary: BTreeMap<String, String>,
-    pub(crate) columns: Vec<Column>,
+    pub(crate) edits: Vec<Edit>,
     /// The files to add are some snapshot's already: they stay if the change does not land.
     pub(crate) of_others: bool,
 }
@@ -43,8 +44,8 @@ pub(crate) enum Settings {
 
 impl Change {
     fn new(operation: Operation, add: Vec<EncodedFile>, remove: Remove) -> Self {
-        let (settings, unset, summary, columns) = (Vec::new(), BTreeSet::new(), BTreeMap::new(), Vec::new());
-        Self { operation, add, remove, settings, unset, summary, columns, of_others: false }
+        let (settings, unset, summary, edits) = (Vec::new(), BTreeSet::new(), BTreeMap::new(), Vec::new());
+        Self { operation, add, remove, settings, unset, summary, edits, of_others: false }
     }
 
     /// Adds files. Without any, an empty snapshot: progress without rows.
@@ -60,7 +61,14 @@ impl Change {
     /// Gives the table more columns, all optional and of plain types, by an empty snapshot. Those that it has by then
     /// are left out, whatever their type: look at the shape of what was committed.
     pub fn add_columns(columns: Vec<Column>) -> Self {
-        Self { columns, ..Self::properties() }
+        Self::alter(columns.into_iter().map(Edit::Add))
+    }
+
+    /// Changes the table's columns or partitions, by an empty snapshot, in this order. Files that are there stay as they
+    /// are: what was renamed or widened is read by its field id, what was dropped is seen no more, and only new files lie
+    /// in new partitions. What is so already is no change.
+    pub fn alter(edits: impl IntoIterator<Item = Edit>) -> Self {
+        Self { edits: edits.into_iter().collect(), ..Self::properties() }
     }
 
     /// Replaces the content of the partitions `values` (hours or days since the epoch) by `files`, some of which may lie

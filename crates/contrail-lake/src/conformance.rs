@@ -29,6 +29,7 @@ fn def() -> TableDef {
         partition: None,
         sort: vec!["row_id".into()],
         bounds: vec!["row_id".into()],
+        ids: Vec::new(),
         gained: Vec::new(),
     }
 }

@@ -4,11 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::try_join_all;
-use iceberg::spec::{ManifestContentType, ManifestEntry, ManifestFile, ManifestList, Snapshot, TableMetadata};
+use iceberg::spec::{
+    ManifestContentType, ManifestEntry, ManifestFile, ManifestList, PartitionSpec, Snapshot, TableMetadata,
+};
 
 use crate::error::{Doing, LakeError};
+use crate::shape::TableShape;
 use crate::table::Inner;
-use crate::version::{ColumnIds, LiveFile, Manifest, partition_value};
+use crate::version::{LiveFile, Manifest};
 
 /// The cache of one table: written through by commits, filled by loads, emptied by upkeep of what no kept snapshot
 /// names.
@@ -38,7 +41,7 @@ impl Entries {
         let list = self.list(table, metadata, snapshot).await?;
         let (data, deletes): (Vec<_>, Vec<_>) =
             list.iter().partition(|manifest| manifest.content == ManifestContentType::Data);
-        let manifests = try_join_all(data.into_iter().map(|file| self.manifest(table, file))).await?;
+        let manifests = try_join_all(data.into_iter().map(|file| self.manifest(table, metadata, file))).await?;
         Ok((manifests, deletes.into_iter().cloned().collect()))
     }
 
@@ -58,19 +61,25 @@ impl Entries {
     }
 
     /// A manifest with its live entries.
-    pub async fn manifest(&self, table: &Inner, file: &ManifestFile) -> Result<Arc<Manifest>, LakeError> {
+    pub async fn manifest(
+        &self,
+        table: &Inner,
+        metadata: &TableMetadata,
+        file: &ManifestFile,
+    ) -> Result<Arc<Manifest>, LakeError> {
         if let Some(manifest) = self.cached().manifests.get(&file.manifest_path) {
             return Ok(manifest.clone());
         }
         let doing = || format!("read manifest {}", file.manifest_path);
         let decoded = file.load_manifest(&table.store.files()).await.doing(doing)?;
-        let columns = table.shape().columns.clone();
+        let shape = table.shape();
+        let spec = metadata.partition_spec_by_id(file.partition_spec_id).map(Arc::as_ref);
         let live = decoded
             .into_parts()
             .0
             .into_iter()
             .filter(|entry| entry.is_alive())
-            .map(|entry| Arc::new(live_file(Arc::unwrap_or_clone(entry), file, &columns)))
+            .map(|entry| Arc::new(live_file(Arc::unwrap_or_clone(entry), file, &shape, spec)))
             .collect();
         let manifest = Arc::new(Manifest { file: file.clone(), live });
         self.put(manifest.clone());
@@ -109,17 +118,25 @@ pub(crate) async fn read_list(
     Ok(list.consume_entries().into_iter().collect())
 }
 
-fn live_file(entry: ManifestEntry, manifest: &ManifestFile, columns: &ColumnIds) -> LiveFile {
+fn live_file(
+    entry: ManifestEntry,
+    manifest: &ManifestFile,
+    shape: &TableShape,
+    spec: Option<&PartitionSpec>,
+) -> LiveFile {
     let sequence_number = entry.sequence_number.unwrap_or(manifest.sequence_number);
+    let units = shape.units.of(&entry.data_file, spec);
     LiveFile {
         path: entry.data_file.file_path().to_owned(),
-        partition: partition_value(entry.data_file.partition()),
+        partition: units.filter(|(first, last)| first == last).map(|(first, _)| first),
+        units,
+        spec_id: manifest.partition_spec_id,
         data_sequence_number: sequence_number,
         records: entry.data_file.record_count(),
         bytes: entry.data_file.file_size_in_bytes(),
         file_sequence_number: entry.file_sequence_number,
         snapshot_id: entry.snapshot_id.unwrap_or(manifest.added_snapshot_id),
         data: entry.data_file,
-        columns: columns.clone(),
+        columns: shape.columns.clone(),
     }
 }

@@ -6,6 +6,7 @@ use contrail_kit::crash::Crashed;
 use contrail_kit::{Class, Classified};
 
 use crate::catalog::CatalogError;
+use crate::commit::CommitFailed;
 use crate::storage::StoreError;
 
 /// Any failure of this crate but a commit's own ([`crate::CommitFailed`]).
@@ -27,9 +28,19 @@ pub enum LakeError {
         differences.join("; ")
     )]
     Schema { table: String, differences: Vec<String> },
+    #[error("bring a table of an earlier version up to this one: {0}")]
+    Behind(Box<CommitFailed>),
+    /// A change of columns or partitions that cannot be.
+    #[error("table {table}: cannot {edit}: {reason}")]
+    Edit { table: String, edit: String, reason: String },
     /// Rows handed in for writing do not fit the table.
     #[error("rows do not fit table {table}: {reason}")]
     Batch { table: String, reason: String },
+    /// Rows of several partitions in one file, some of which are to be replaced.
+    #[error(
+        "{path} of another program holds rows of several partitions; run `contrail tables compact {table}`, which splits it"
+    )]
+    Spanning { table: String, path: String },
     /// The queue of files to delete cannot be read or written.
     #[error("deletion queue {path}: {source}")]
     Queue { path: String, source: rusqlite::Error },
@@ -44,15 +55,28 @@ pub enum LakeError {
     Crashed(#[from] Crashed),
 }
 
+impl LakeError {
+    /// A table of an earlier version that could not be brought up to this one.
+    pub(crate) fn behind(failed: CommitFailed) -> Self {
+        match failed {
+            CommitFailed::Lake(error) => error,
+            failed => Self::Behind(Box::new(failed)),
+        }
+    }
+}
+
 impl Classified for LakeError {
     fn class(&self) -> Class {
         match self {
             Self::Catalog(error) => error.class(),
             Self::Store(error) => error.class(),
+            Self::Behind(failed) => failed.class(),
             Self::Iceberg { source, .. } if source.retryable() => Class::EXTERNAL,
             Self::Iceberg { .. } | Self::Io { .. } | Self::Queue { .. } => Class::EXTERNAL,
             Self::Parquet { .. } => Class::EXTERNAL_FINAL,
-            Self::Schema { .. } | Self::ForeignDeletes { .. } => Class::USER,
+            Self::Schema { .. } | Self::Edit { .. } | Self::Spanning { .. } | Self::ForeignDeletes { .. } => {
+                Class::USER
+            }
             Self::Batch { .. } | Self::Crashed(_) => Class::INTERNAL,
         }
     }

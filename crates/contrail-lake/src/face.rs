@@ -15,10 +15,12 @@ mod purge;
 mod tables;
 mod views;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use contrail_kit::{Class, Classified};
+use contrail_types::TableDef;
 pub use iceberg::{NamespaceIdent, TableIdent};
 
 use crate::catalog::{CatalogError, SqliteCatalog};
@@ -45,7 +47,7 @@ pub struct FaceOptions {
     /// The namespace of the line's own tables.
     pub namespace: String,
     /// The line's own tables, those that are not there yet as well.
-    pub kept: BTreeSet<String>,
+    pub kept: Vec<TableDef>,
 }
 
 /// The embedded catalog as a REST catalog. Cheap to clone.
@@ -54,7 +56,8 @@ pub struct CatalogFace {
     catalog: SqliteCatalog,
     places: Places,
     namespace: String,
-    kept: BTreeSet<String>,
+    /// By name.
+    kept: Arc<BTreeMap<String, TableDef>>,
 }
 
 /// What there is none of.
@@ -119,9 +122,10 @@ impl CatalogFace {
     /// # Errors
     /// If a folder's absolute path cannot be told.
     pub fn new(catalog: SqliteCatalog, options: FaceOptions) -> std::io::Result<Self> {
-        let kept = options.kept.iter().map(|table| PathBuf::from(&options.namespace).join(table)).collect();
-        let places = Places::new(options.warehouse, options.locations, kept)?;
-        Ok(Self { catalog, places, namespace: options.namespace, kept: options.kept })
+        let kept: BTreeMap<String, TableDef> = options.kept.into_iter().map(|def| (def.name.clone(), def)).collect();
+        let folders = kept.keys().map(|table| PathBuf::from(&options.namespace).join(table)).collect();
+        let places = Places::new(options.warehouse, options.locations, folders)?;
+        Ok(Self { catalog, places, namespace: options.namespace, kept: Arc::new(kept) })
     }
 
     /// Folder of tables that name no location.
@@ -136,7 +140,7 @@ impl CatalogFace {
 
     /// Whether the line itself works with a table of that name.
     fn is_kept(&self, ident: &TableIdent) -> bool {
-        self.is_ours(ident.namespace()) && self.kept.contains(ident.name())
+        self.is_ours(ident.namespace()) && self.kept.contains_key(ident.name())
     }
 }
 

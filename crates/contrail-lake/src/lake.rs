@@ -10,8 +10,10 @@ use iceberg::{NamespaceIdent, TableIdent};
 
 use crate::cache::{Cache, CacheOptions};
 use crate::catalog::{CatalogError, Loaded, TableCatalog};
+use crate::change::Change;
 use crate::error::LakeError;
 use crate::schema;
+use crate::schema::edit::Edit;
 use crate::shape::{Grows, TableShape};
 use crate::storage::S3Options;
 use crate::table::{Inner, LakeTable};
@@ -101,7 +103,8 @@ impl Lake {
         Ok(self.0.catalog.tables(&self.0.namespace).await?)
     }
 
-    /// The table of this definition: made if it is not there, else checked column by column.
+    /// The table of this definition: made if it is not there, brought up to the definition if an earlier version made
+    /// it, else checked column by column. Columns are known by their field ids, whatever others call them by now.
     ///
     /// # Errors
     /// [`LakeError::Schema`] names every difference.
@@ -141,12 +144,18 @@ impl Lake {
             }
             outcome => outcome?,
         };
-        self.shared(def, grows, &loaded)
+        let behind = TableShape::of(def, grows, &loaded.metadata)?.1;
+        let table = self.shared(def, grows, &loaded)?;
+        if !behind.is_empty() {
+            let edits: Vec<String> = behind.iter().map(Edit::to_string).collect();
+            tracing::info!(table = def.name, edits = edits.join(", "), "the table is of an earlier version");
+            table.commit(Change::alter(behind), |_| Ok(())).await.map_err(LakeError::behind)?;
+        }
+        Ok(table)
     }
 
     /// The table as somebody has opened it already, if it still is the one that was loaded; else a new handle.
     fn shared(&self, def: &TableDef, grows: Grows, loaded: &Loaded) -> Result<LakeTable, LakeError> {
-        TableShape::of(def, grows, &loaded.metadata)?;
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         let fits =
             |table: &Arc<Inner>| table.def == *def && table.grows == grows && table.uuid == loaded.metadata.uuid();

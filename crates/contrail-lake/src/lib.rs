@@ -43,6 +43,7 @@ pub use commit::{CommitFailed, Committed, FenceFailure, SWEPT};
 pub use error::LakeError;
 pub use face::{CatalogFace, FaceError, FaceOptions};
 pub use lake::{Lake, LakeOptions, RemoteOptions};
+pub use schema::edit::{Edit, Place};
 pub use shape::TableShape;
 pub use storage::{S3Options, StoreError};
 pub use table::LakeTable;

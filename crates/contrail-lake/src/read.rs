@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, new_null_array};
-use arrow::compute::{cast, concat_batches};
+use arrow::array::ArrayRef;
+use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -15,7 +15,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use parquet::file::reader::ChunkReader;
 
 use crate::error::LakeError;
-use crate::shape::TableShape;
+use crate::shape::{TableShape, column_as};
 use crate::storage::{Store, local_path};
 use crate::table::LakeTable;
 
@@ -132,14 +132,5 @@ impl Iterator for FileRows {
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.reader.next()?.and_then(|batch| self.under_our_schema(&batch));
         Some(batch.map_err(|error| unreadable(&self.path, error)))
-    }
-}
-
-/// A column under our type: Parquet without Arrow's own schema says `UTC` and names list elements as it likes.
-fn column_as(field: &Field, column: Option<&ArrayRef>, rows: usize) -> Result<ArrayRef, ArrowError> {
-    match column {
-        None => Ok(new_null_array(field.data_type(), rows)),
-        Some(column) if column.data_type() == field.data_type() => Ok(column.clone()),
-        Some(column) => cast(column, field.data_type()),
     }
 }

@@ -10,6 +10,7 @@ use crate::catalog::Loaded;
 use crate::entries::Entries;
 use crate::error::LakeError;
 use crate::lake::Shared;
+use crate::schema::edit::{Edit, edited};
 use crate::shape::{Grows, TableShape};
 use crate::storage::Store;
 use crate::upkeep::pins::Pins;
@@ -33,8 +34,6 @@ pub(crate) struct Inner {
     /// The table's folder.
     pub location: String,
     pub store: Store,
-    pub spec_id: i32,
-    pub sort_order_id: Option<i32>,
     pub entries: Entries,
     pub tuning: Tuning,
     pub pins: Pins,
@@ -51,8 +50,7 @@ impl LakeTable {
         grows: Grows,
         loaded: &Loaded,
     ) -> Result<Self, LakeError> {
-        let shape = TableShape::of(&def, grows, &loaded.metadata)?;
-        let order = loaded.metadata.default_sort_order();
+        let (shape, _) = TableShape::of(&def, grows, &loaded.metadata)?;
         let store = Store::of(loaded.metadata.location(), &lake.s3, &loaded.store.0)?;
         Ok(Self(Arc::new(Inner {
             shape: RwLock::new(Arc::new(shape)),
@@ -60,8 +58,6 @@ impl LakeTable {
             uuid: loaded.metadata.uuid(),
             location: loaded.metadata.location().trim_end_matches('/').to_owned(),
             store,
-            spec_id: loaded.metadata.default_partition_spec_id(),
-            sort_order_id: (!order.is_unsorted()).then_some(order.order_id as i32),
             entries: Entries::default(),
             tuning: Tuning::default(),
             pins: Pins::default(),
@@ -91,10 +87,11 @@ impl LakeTable {
     /// What rows looked like in `version`.
     pub(crate) fn shape_in(&self, version: &Version) -> Result<Arc<TableShape>, LakeError> {
         let shape = self.shape();
-        if shape.schema_id() == version.metadata().current_schema_id() {
+        if shape.is_of(version.metadata()) {
             return Ok(shape);
         }
-        Ok(Arc::new(TableShape::of(&self.0.def, self.0.grows, version.metadata())?))
+        let (shape, _) = TableShape::of(&self.0.def, self.0.grows, version.metadata())?;
+        Ok(Arc::new(shape))
     }
 
     /// The table as it stands now. An unchanged table costs one look into the catalog.
@@ -112,6 +109,16 @@ impl LakeTable {
         let version = Version::new(View { loaded, manifests, deletes });
         self.remember(version.clone())?;
         Ok(version)
+    }
+
+    /// Whether these edits change anything of the table as it stands now.
+    ///
+    /// # Errors
+    /// [`LakeError::Edit`] says which one cannot be and why.
+    pub async fn edits_change(&self, edits: &[Edit]) -> Result<bool, LakeError> {
+        let version = self.load().await?;
+        let edited = edited(self.name(), edits, version.metadata())?;
+        Ok(edited.schema.is_some() || edited.spec.is_some())
     }
 
     /// The version that this process loaded or committed last, without asking the catalog.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use contrail_kit::{Backoff, Class, Classified};
 use contrail_types::Micros;
 use contrail_types::time::{Time, rfc3339};
-use iceberg::TableRequirement;
 use iceberg::spec::{MAIN_BRANCH, SnapshotReference, SnapshotRetention, TableMetadataBuilder};
 use serde::Deserialize;
 
@@ -153,7 +152,7 @@ impl LakeTable {
             return Err(TravelError::Name(name.to_owned()));
         }
         let mut tagged = 0;
-        self.refer(&mut |version| {
+        self.refer(&mut |version, builder| {
             let nothing = || TravelError::NoVersion {
                 table: self.name().to_owned(),
                 at: At::Tag(name.to_owned()),
@@ -165,7 +164,6 @@ impl LakeTable {
             };
             let retention = SnapshotRetention::Tag { max_ref_age_ms: None };
             let reference = SnapshotReference::new(tagged, retention);
-            let builder = version.metadata().clone().into_builder(Some(version.metadata_location().to_owned()));
             Ok(builder.set_ref(name, reference).doing(|| format!("tag {}", self.name()))?)
         })
         .await?;
@@ -174,9 +172,8 @@ impl LakeTable {
 
     /// Removes a tag; its snapshot is then kept like any other.
     pub async fn untag(&self, name: &str) -> Result<(), TravelError> {
-        self.refer(&mut |version| {
+        self.refer(&mut |version, builder| {
             self.resolve(version, &At::Tag(name.to_owned()))?;
-            let builder = version.metadata().clone().into_builder(Some(version.metadata_location().to_owned()));
             Ok(builder.remove_ref(name))
         })
         .await
@@ -185,7 +182,7 @@ impl LakeTable {
     /// Changes a reference: the content of the table stays as it is.
     async fn refer(
         &self,
-        edit: &mut (dyn FnMut(&Version) -> Result<TableMetadataBuilder, TravelError> + Send),
+        edit: &mut (dyn FnMut(&Version, TableMetadataBuilder) -> Result<TableMetadataBuilder, TravelError> + Send),
     ) -> Result<(), TravelError> {
         let _turn = self.0.turn.lock().await;
         for attempt in 0..ATTEMPTS {
@@ -193,22 +190,13 @@ impl LakeTable {
                 tokio::time::sleep(BACKOFF.wait_spread(attempt)).await;
             }
             let version = self.load().await?;
-            let built = edit(&version)?.build().doing(|| format!("change the references of {}", self.name()))?;
+            let builder = version.metadata().clone().into_builder(Some(version.metadata_location().to_owned()));
+            let built =
+                edit(&version, builder)?.build().doing(|| format!("change the references of {}", self.name()))?;
             if built.changes.is_empty() {
                 return Ok(());
             }
-            let proposal = Proposal {
-                requirements: vec![
-                    TableRequirement::UuidMatch { uuid: version.metadata().uuid() },
-                    TableRequirement::RefSnapshotIdMatch {
-                        r#ref: MAIN_BRANCH.into(),
-                        snapshot_id: version.snapshot_id(),
-                    },
-                ],
-                updates: built.changes,
-                metadata: built.metadata,
-                dropped: built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect(),
-            };
+            let proposal = Proposal::on(&version, built);
             match self.0.lake.catalog.commit(&self.0.ident, version.loaded(), proposal).await {
                 Ok(_) => return Ok(()),
                 Err(CommitError::Failed(error)) => return Err(LakeError::from(error).into()),
@@ -265,6 +253,7 @@ impl LakeTable {
             bytes: file.bytes,
             // They are named by a snapshot that is kept, so no sweep can have taken them.
             written_at,
+            spec_id: file.spec_id,
             data: file.data.clone(),
         });
         let restored: Vec<(String, String)> =

@@ -17,8 +17,6 @@ use std::collections::HashSet;
 use contrail_kit::crash;
 use contrail_types::Micros;
 use contrail_types::time::MINUTE;
-use iceberg::TableRequirement;
-use iceberg::spec::MAIN_BRANCH;
 
 pub use compact::{Compacted, Compaction};
 pub use pins::Pin;
@@ -89,16 +87,7 @@ impl LakeTable {
             .remove_snapshots(&ids)
             .build()
             .doing(|| format!("thin the snapshots of {}", self.name()))?;
-        let requirements = vec![
-            TableRequirement::UuidMatch { uuid: metadata.uuid() },
-            TableRequirement::RefSnapshotIdMatch { r#ref: MAIN_BRANCH.into(), snapshot_id: version.snapshot_id() },
-        ];
-        let proposal = Proposal {
-            requirements,
-            updates: built.changes,
-            metadata: built.metadata,
-            dropped: built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect(),
-        };
+        let proposal = Proposal::on(&version, built);
         match self.0.lake.catalog.commit(&self.0.ident, version.loaded(), proposal).await {
             Ok(loaded) => {
                 let (manifests, deletes) = (version.manifests().to_vec(), version.deletes().to_vec());

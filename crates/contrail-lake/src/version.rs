@@ -1,10 +1,13 @@
 //! One version of a table as it was loaded: immutable, cheap to clone, with its live files decoded.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use contrail_types::Micros;
-use iceberg::spec::{DataFile, Datum, Literal, ManifestFile, PrimitiveLiteral, SnapshotRef, Struct, TableMetadata};
+use contrail_types::{Micros, Transform};
+use iceberg::spec::{
+    DataFile, Datum, Literal, ManifestFile, PartitionSpec, PrimitiveLiteral, SnapshotRef, TableMetadata,
+};
 
 use crate::catalog::Loaded;
 
@@ -36,8 +39,13 @@ pub(crate) struct Manifest {
 pub struct LiveFile {
     /// Absolute path or URI.
     pub path: String,
-    /// Hours or days since the epoch; `None` in an unpartitioned table, or for rows without a partition time.
+    /// The hour or day since the epoch that all its rows lie in; `None` in an unpartitioned table, for rows without a
+    /// partition time, and for a file of another program that holds several, see [`LiveFile::units`].
     pub partition: Option<i32>,
+    /// First and last hour or day that rows of it may lie in, as far as that is known.
+    pub(crate) units: Option<(i32, i32)>,
+    /// The partition spec that it was written under.
+    pub(crate) spec_id: i32,
     /// The commit that brought the file's rows; compaction keeps it.
     pub data_sequence_number: i64,
     pub records: u64,
@@ -142,9 +150,9 @@ impl Version {
         self.0.manifests.iter().flat_map(|manifest| &manifest.live)
     }
 
-    /// Files of one partition.
+    /// Files with rows of one hour or day; one of another program may hold rows of others as well.
     pub fn files_in(&self, partition: i32) -> impl Iterator<Item = &Arc<LiveFile>> {
-        self.live_files().filter(move |file| file.partition == Some(partition))
+        self.live_files().filter(move |file| file.units().contains(&partition))
     }
 
     /// Files whose rows came with commits after `sequence_number`.
@@ -176,6 +184,16 @@ impl Manifest {
 }
 
 impl LiveFile {
+    /// The hours or days since the epoch that rows of it may lie in; empty where that is not known.
+    pub fn units(&self) -> RangeInclusive<i32> {
+        self.units.map_or(RangeInclusive::new(1, 0), |(first, last)| first..=last)
+    }
+
+    /// Whether rows of several hours or days may stand in it.
+    pub(crate) fn is_spanning(&self) -> bool {
+        self.units.is_some_and(|(first, last)| first < last)
+    }
+
     /// Lower and upper bound of a whole-number column: timestamps (µs), dates (days), integers.
     pub fn bounds(&self, column: &str) -> Option<(i64, i64)> {
         let whole = |datum: &Datum| match datum.literal() {
@@ -203,11 +221,37 @@ impl LiveFile {
     }
 }
 
-/// The one partition value of a file.
-pub(crate) fn partition_value(partition: &Struct) -> Option<i32> {
-    match partition.fields() {
-        [Some(Literal::Primitive(PrimitiveLiteral::Int(value)))] => Some(*value),
-        _ => None,
+/// The column whose hours or days a table's definition goes by, and which of the two. What a partition spec says may
+/// differ: another program may have changed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Units(pub Option<(i32, Transform)>);
+
+impl Units {
+    /// First and last unit that rows of a file may lie in: by its partition if that is of the same kind, else by its
+    /// bounds, else by a wider partition.
+    pub fn of(self, data: &DataFile, spec: Option<&PartitionSpec>) -> Option<(i32, i32)> {
+        let (id, by) = self.0?;
+        let fields = spec.map_or(&[][..], PartitionSpec::fields).iter().zip(data.partition().fields());
+        let values = fields.filter(|(field, _)| field.source_id == id).filter_map(|(field, value)| match value {
+            Some(Literal::Primitive(PrimitiveLiteral::Int(value))) => Some((field.transform, *value)),
+            _ => None,
+        });
+        let values: Vec<(iceberg::spec::Transform, i32)> = values.collect();
+        if let Some((_, value)) = values.iter().find(|(transform, _)| *transform == crate::schema::transform(by)) {
+            return Some((*value, *value));
+        }
+        let bound = |bounds: &HashMap<i32, Datum>| match bounds.get(&id)?.literal() {
+            PrimitiveLiteral::Long(value) => Some(by.value(*value)),
+            _ => None,
+        };
+        if let (Some(lower), Some(upper)) = (bound(data.lower_bounds()), bound(data.upper_bounds())) {
+            return Some((lower, upper));
+        }
+        values.into_iter().find_map(|(transform, value)| match (transform, by) {
+            (iceberg::spec::Transform::Day, Transform::Hour) => Some((value * 24, value * 24 + 23)),
+            (iceberg::spec::Transform::Hour, Transform::Day) => Some((value.div_euclid(24), value.div_euclid(24))),
+            _ => None,
+        })
     }
 }
 

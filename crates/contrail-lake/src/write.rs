@@ -2,6 +2,7 @@
 
 mod metrics;
 mod parquet;
+pub(crate) mod place;
 mod sort;
 mod split;
 
@@ -13,7 +14,7 @@ use ::arrow::datatypes::{DataType, Field};
 use ::arrow::record_batch::RecordBatch;
 use contrail_kit::crash;
 use contrail_types::{Micros, Transform};
-use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Literal, Struct};
+use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Struct};
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::error::LakeError;
@@ -26,16 +27,19 @@ pub(crate) use self::parquet::Tuning;
 #[derive(Clone, Debug)]
 pub struct EncodedFile {
     pub path: String,
+    /// The hour or day that its rows lie in.
     pub partition: Option<i32>,
     pub records: u64,
     pub bytes: u64,
     /// When it was written, by the lake's clock.
     pub written_at: Micros,
+    /// The partition spec that it was written under.
+    pub(crate) spec_id: i32,
     pub(crate) data: DataFile,
 }
 
 impl LakeTable {
-    /// Writes rows as data files, one a partition, each durable. Blocking and CPU-bound: call it on a blocking
+    /// Writes rows as data files, at least one an hour or day of the definition, each durable. Blocking and CPU-bound: call it on a blocking
     /// thread; any number of calls may run side by side. An empty batch writes nothing.
     ///
     /// # Errors
@@ -55,17 +59,17 @@ impl LakeTable {
             Some((column, by)) => split::split(batch.column_by_name(column), *by),
             None => vec![split::Part { value: None, rows: None }],
         };
-        parts.into_iter().map(|part| write_part(table, &batch, part)).collect()
+        let files: Vec<Vec<EncodedFile>> =
+            parts.into_iter().map(|part| write_part(table, &batch, part)).collect::<Result<_, _>>()?;
+        Ok(files.into_iter().flatten().collect())
     }
 
     /// Writes a file without rows: how an emptied partition is told to consumers.
     pub(crate) fn encode_empty(&self, partition: i32) -> Result<EncodedFile, LakeError> {
         let shape = self.shape();
-        write_file(
-            &Target { table: &self.0, shape: &shape },
-            &RecordBatch::new_empty(shape.schema().clone()),
-            Some(partition),
-        )
+        let mut file = NewFile::begin(&self.0, &shape, &RecordBatch::new_empty(shape.file().clone()))?;
+        file.metrics.bound(place::told_by_bounds(&shape, partition));
+        file.finish(Some(partition), place::without_rows(&shape, partition)?)
     }
 
     /// The same file under a new name, with the time of now. Blocking.
@@ -74,7 +78,7 @@ impl LakeTable {
         let written_at = table.lake.clock.now();
         let path = file_path(table, old.partition, written_at);
         table.store.write_new(&path, table.store.read(&old.path)?.into())?;
-        let data = with_path(&old.data, table.spec_id, &path)?;
+        let data = with_path(&old.data, old.spec_id, &path)?;
         Ok(EncodedFile { path, written_at, data, ..old.clone() })
     }
 
@@ -136,9 +140,16 @@ fn conform_column(wanted: &Field, column: &ArrayRef) -> Option<ArrayRef> {
     }
 }
 
-/// Sorts the rows of one partition and writes them.
-fn write_part(table: &Target<'_>, batch: &RecordBatch, part: split::Part) -> Result<EncodedFile, LakeError> {
-    write_file(table, &sorted(table.shape, batch, part.rows)?, part.value)
+/// Sorts the rows of one hour or day and writes them: one file, unless the table's partitions divide them further.
+fn write_part(target: &Target<'_>, batch: &RecordBatch, part: split::Part) -> Result<Vec<EncodedFile>, LakeError> {
+    let rows = target.shape.for_file(&sorted(target.shape, batch, part.rows)?)?;
+    let pieces = place::pieces(target.shape, part.value, rows)?;
+    let write = |(place, rows): (Struct, RecordBatch)| {
+        let mut file = NewFile::begin(target.table, target.shape, &rows)?;
+        file.write(&rows)?;
+        file.finish(part.value, place)
+    };
+    pieces.into_iter().map(write).collect()
 }
 
 /// The rows of a batch, or some of them, in the table's order.
@@ -147,20 +158,14 @@ pub(crate) fn sorted(
     batch: &RecordBatch,
     rows: Option<Vec<u32>>,
 ) -> Result<RecordBatch, LakeError> {
-    let columns: Vec<&ArrayRef> = shape.def().sort.iter().filter_map(|name| batch.column_by_name(name)).collect();
+    let columns: Vec<&ArrayRef> = shape.sort.iter().map(|at| batch.column(*at)).collect();
     let Some(order) = sort::order(&columns, batch.num_rows(), rows) else { return Ok(batch.clone()) };
     let taken = batch.columns().iter().map(|column| take(column, &order, None)).collect::<Result<Vec<_>, _>>();
     let sorted = taken.and_then(|columns| RecordBatch::try_new(shape.schema().clone(), columns));
     sorted.map_err(|error| LakeError::Batch { table: shape.def().name.clone(), reason: format!("sort: {error}") })
 }
 
-fn write_file(target: &Target<'_>, sorted: &RecordBatch, partition: Option<i32>) -> Result<EncodedFile, LakeError> {
-    let mut file = NewFile::begin(target.table, target.shape, sorted)?;
-    file.write(sorted)?;
-    file.finish(partition)
-}
-
-/// A data file in the making: batches of one partition, in the table's order.
+/// A data file in the making: batches of one partition, as files hold them, in the table's order.
 pub(crate) struct NewFile<'a> {
     table: &'a Inner,
     shape: &'a TableShape,
@@ -177,28 +182,28 @@ impl<'a> NewFile<'a> {
     }
 
     pub fn write(&mut self, sorted: &RecordBatch) -> Result<(), LakeError> {
-        self.metrics.add(&self.shape.def().bounds, &self.shape.columns, sorted);
+        self.metrics.add(&self.shape.bounds, sorted);
         self.records += sorted.num_rows() as u64;
         self.encoder.write(sorted)
     }
 
-    /// Puts the file on disk, synced.
-    pub fn finish(self, partition: Option<i32>) -> Result<EncodedFile, LakeError> {
-        let Self { table, encoder, metrics, records, .. } = self;
+    /// Puts the file on disk, synced: rows of the hour or day `unit`, in the table's partition `place`.
+    pub fn finish(self, unit: Option<i32>, place: Struct) -> Result<EncodedFile, LakeError> {
+        let Self { table, shape, encoder, metrics, records } = self;
         let bytes = encoder.finish()?;
         let written_at = table.lake.clock.now();
-        let path = file_path(table, partition, written_at);
+        let path = file_path(table, unit, written_at);
         crash::point("lake.write.before_file")?;
         let size = bytes.len() as u64;
         table.store.write_new(&path, bytes)?;
         crash::point("lake.write.after_file")?;
 
-        let values = table.def.partition.iter().map(|_| partition.map(Literal::int));
+        let spec_id = shape.spec.spec_id();
         let mut data = DataFileBuilder::default();
         data.content(DataContentType::Data)
             .file_path(path.clone())
             .file_format(DataFileFormat::Parquet)
-            .partition(Struct::from_iter(values))
+            .partition(place)
             .record_count(records)
             .file_size_in_bytes(size)
             .value_counts(metrics.values)
@@ -206,14 +211,14 @@ impl<'a> NewFile<'a> {
             .nan_value_counts(metrics.nans)
             .lower_bounds(metrics.lower)
             .upper_bounds(metrics.upper)
-            .partition_spec_id(table.spec_id);
-        if let Some(order) = table.sort_order_id {
+            .partition_spec_id(spec_id);
+        if let Some(order) = shape.order_id {
             data.sort_order_id(order);
         }
         let data = data
             .build()
             .map_err(|error| LakeError::Batch { table: table.def.name.clone(), reason: error.to_string() })?;
-        Ok(EncodedFile { path, partition, records, bytes: size, written_at, data })
+        Ok(EncodedFile { path, partition: unit, records, bytes: size, written_at, spec_id, data })
     }
 }
 

@@ -6,6 +6,8 @@
 mod columns;
 #[path = "lake/commits.rs"]
 mod commits;
+#[path = "lake/evolution.rs"]
+mod evolution;
 #[path = "lake/history.rs"]
 mod history;
 #[path = "lake/proxy.rs"]

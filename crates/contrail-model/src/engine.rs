@@ -17,7 +17,7 @@ use duckdb::Connection;
 
 use crate::project::{Model, Project, Severity};
 pub use relation::{Input, Value};
-pub(crate) use relation::{arrow_out, empty_sql, files_sql, literal, relabel, relation_sql};
+pub(crate) use relation::{arrow_out, empty_sql, files_sql, literal, quoted, relabel, relation_sql, sql_type};
 use scan::Scans;
 
 /// How much of the machine the engine may take.

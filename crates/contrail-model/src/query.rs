@@ -40,8 +40,17 @@ pub trait Tables: Send + Sync + 'static {
 /// A table's rows for one statement.
 pub struct Plan {
     pub input: Input,
+    /// The columns as the table has them, by field id, where they are not those of the definition.
+    pub shown: Option<TableDef>,
     /// Dropped when the statement is done.
     pub pin: Box<dyn Any + Send + Sync>,
+}
+
+impl Plan {
+    /// Rows that stay where they are for as long as the input lives.
+    pub fn of(input: Input) -> Self {
+        Self { pin: Box::new(input.clone()), shown: None, input }
+    }
 }
 
 /// Limits and places of the child.

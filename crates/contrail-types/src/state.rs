@@ -79,6 +79,7 @@ pub fn raw_table() -> TableDef {
         partition: Some(("answer_time".into(), Transform::Hour)),
         sort: vec!["icao24".into(), "last_contact".into()],
         bounds: ["icao24", "answer_time", "last_contact", "longitude", "latitude", "log_offset"].map(Into::into).into(),
+        ids: Vec::new(),
         gained: Vec::new(),
     }
 }
@@ -100,6 +101,7 @@ pub fn dead_letters_table() -> TableDef {
         partition: Some(("landed_at".into(), Transform::Day)),
         sort: vec!["log_partition".into(), "log_offset".into()],
         bounds: ["landed_at", "log_offset"].map(Into::into).into(),
+        ids: Vec::new(),
         gained: Vec::new(),
     }
 }

@@ -60,42 +60,51 @@ pub struct TableDef {
     pub sort: Vec<String>,
     /// Columns whose bounds and counts go into manifests; everything else stays out to keep planning small.
     pub bounds: Vec<String>,
+    /// Field ids that a table in the lake has for `columns`, `None` for one that it has dropped; none in a definition,
+    /// whose columns are 1..n.
+    pub ids: Vec<Option<i32>>,
     /// Optional columns that a table has gained beyond its definition, with the field ids that it gave them; none in a
     /// definition.
     pub gained: Vec<(Column, i32)>,
 }
 
 impl TableDef {
-    /// All columns with their field ids: the definition's, then the gained ones.
-    pub fn all_columns(&self) -> impl Iterator<Item = (&Column, i32)> {
-        self.columns.iter().zip(1..).chain(self.gained.iter().map(|(column, id)| (column, *id)))
+    /// All columns with their field ids: the definition's, then the gained ones. Without an id there are no values.
+    pub fn all_columns(&self) -> impl Iterator<Item = (&Column, Option<i32>)> {
+        let gained = self.gained.iter().map(|(column, id)| (column, Some(*id)));
+        self.columns.iter().zip(1..).map(|(column, n)| (column, self.id(n))).chain(gained)
     }
 
-    /// The Arrow schema with field ids: columns are 1..n in their order, list elements follow after n. Gained columns
-    /// come last.
+    /// The field id of the definition's nth column, counted from 1.
+    fn id(&self, n: i32) -> Option<i32> {
+        self.ids.get(n as usize - 1).copied().unwrap_or(Some(n))
+    }
+
+    /// The Arrow schema with field ids: columns are 1..n in their order unless a table has others, list elements follow
+    /// after n. Gained columns come last.
     pub fn arrow_schema(&self) -> SchemaRef {
         let mut nested = self.columns.len() as i32;
-        let fields = self.columns.iter().zip(1..).map(|(c, id)| {
+        let fields = self.columns.iter().zip(1..).map(|(c, n)| {
             let data_type = match &c.data_type {
                 DataType::List(item) => {
                     nested += 1;
-                    DataType::List(Arc::new(with_id(item.as_ref().clone(), nested, None)))
+                    DataType::List(Arc::new(with_id(item.as_ref().clone(), Some(nested), None)))
                 }
                 other => other.clone(),
             };
-            with_id(Field::new(&c.name, data_type, c.nullable), id, Some(&c.doc))
+            with_id(Field::new(&c.name, data_type, c.nullable), self.id(n), Some(&c.doc))
         });
         let gained = self
             .gained
             .iter()
-            .map(|(c, id)| with_id(Field::new(&c.name, c.data_type.clone(), c.nullable), *id, Some(&c.doc)));
+            .map(|(c, id)| with_id(Field::new(&c.name, c.data_type.clone(), c.nullable), Some(*id), Some(&c.doc)));
         let all: Vec<Field> = fields.chain(gained).collect();
         Arc::new(Schema::new(Fields::from(all)))
     }
 }
 
-fn with_id(field: Field, id: i32, doc: Option<&str>) -> Field {
-    let mut meta = HashMap::from([(FIELD_ID.to_owned(), id.to_string())]);
+fn with_id(field: Field, id: Option<i32>, doc: Option<&str>) -> Field {
+    let mut meta: HashMap<String, String> = id.map(|id| (FIELD_ID.to_owned(), id.to_string())).into_iter().collect();
     meta.extend(doc.map(|d| ("doc".to_owned(), d.to_owned())));
     field.with_metadata(meta)
 }

@@ -245,12 +245,66 @@ pub enum Tables {
         #[arg(long)]
         delete: bool,
     },
+    /// Changes a table's columns or partitions; files that are there stay as they are, and readable
+    Alter {
+        table: String,
+        #[command(subcommand)]
+        change: Alter,
+        /// Only says whether it would change anything
+        #[arg(long, global = true)]
+        dry_run: bool,
+    },
     /// Gives states_raw columns for the fields that newer schemas of the stream have
     Evolve {
         /// Only says which
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+/// One change of a table's shape.
+#[derive(Debug, Subcommand)]
+pub enum Alter {
+    /// A new column, null in rows that are there
+    Add {
+        column: String,
+        #[arg(value_enum)]
+        data_type: ColumnType,
+        /// What it means
+        #[arg(long, default_value = "")]
+        doc: String,
+    },
+    /// Another name for a column
+    Rename { column: String, to: String },
+    /// bigint for integer, double for float
+    Widen { column: String },
+    /// Takes a column away; old versions of the table keep it
+    Drop { column: String },
+    /// Another place among the columns
+    Move {
+        column: String,
+        #[arg(long, required_unless_present = "after")]
+        first: bool,
+        /// Behind this one
+        #[arg(long, value_name = "COLUMN", conflicts_with = "first")]
+        after: Option<String>,
+    },
+    /// How new files are partitioned: hour(COLUMN), day(COLUMN) or none
+    Partition { by: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColumnType {
+    Boolean,
+    Integer,
+    Bigint,
+    Float,
+    Double,
+    Text,
+    Binary,
+    Date,
+    Timestamp,
+    Timestamptz,
 }
 
 #[derive(Debug, Subcommand)]

@@ -21,7 +21,7 @@ use contrail_lake::{
 };
 use contrail_model::engine::EngineOptions;
 use contrail_model::{Engine, Kind, Project};
-use contrail_types::state;
+use contrail_types::{TableDef, state};
 use tokio::time::Instant;
 
 use crate::cli::Role;
@@ -113,10 +113,15 @@ impl House {
         self.raw.as_ref().map(|(_, dead)| dead).context(ABSENT)
     }
 
-    /// Names of the tables that the line works with, those that are not there yet as well.
+    /// The tables that the line works with, those that are not there yet as well; views are among them.
+    fn defs(&self) -> impl Iterator<Item = TableDef> {
+        let models = self.project.models.iter().map(|model| model.def.clone());
+        [state::raw_table(), state::dead_letters_table()].into_iter().chain(models)
+    }
+
+    /// Their names.
     pub fn own(&self) -> BTreeSet<String> {
-        let models = self.project.models.iter().map(|model| model.name.clone());
-        [state::STATES_RAW.to_owned(), state::DEAD_LETTERS.to_owned()].into_iter().chain(models).collect()
+        self.defs().map(|def| def.name).collect()
     }
 
     /// The tables of the namespace that are the line's; other programs may have made more beside them.
@@ -132,7 +137,7 @@ impl House {
             warehouse: warehouse.clone(),
             locations: self.config.serve.iceberg.locations.clone(),
             namespace: NAMESPACE.into(),
-            kept: self.own(),
+            kept: self.defs().collect(),
         };
         let face = CatalogFace::new(catalog.clone(), options);
         face.map(Some).context("find the folders of serve.iceberg.locations")

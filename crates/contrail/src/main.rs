@@ -1,5 +1,6 @@
 //! Contrail: the live sky of the OpenSky Network as a lakehouse that its user owns.
 
+mod alter;
 mod build;
 mod cli;
 mod client;

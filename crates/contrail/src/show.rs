@@ -40,11 +40,11 @@ pub async fn tables(config: Config, command: Option<Tables>, json: bool) -> Resu
     match command {
         None => list(&house(config).await?, json).await,
         Some(Tables::Show { table }) => {
-            let shown = catalog::table(&house(config).await?, &table, true).await.map_err(failed)?;
+            let shown = catalog::table(&house(config).await?, &table).await.map_err(failed)?;
             if json { print_json(&shown) } else { show(&shown) }
         }
         Some(Tables::History { table }) => {
-            let shown = catalog::table(&house(config).await?, &table, true).await.map_err(failed)?;
+            let shown = catalog::table(&house(config).await?, &table).await.map_err(failed)?;
             if json { print_json(&shown.snapshots) } else { history(&shown.snapshots) }
         }
         Some(Tables::Files { table }) => files(&house(config).await?, &table, json).await,
@@ -56,15 +56,15 @@ pub async fn tables(config: Config, command: Option<Tables>, json: bool) -> Resu
         Some(Tables::Compact { table, dry_run }) => upkeep::compact(config, table.as_deref(), dry_run, json).await,
         Some(Tables::Expire { table, dry_run }) => upkeep::expire(config, table.as_deref(), dry_run, json).await,
         Some(Tables::Orphans { table, delete }) => upkeep::orphans(config, table.as_deref(), delete, json).await,
+        Some(Tables::Alter { table, change, dry_run }) => {
+            crate::alter::run(config, &table, change, dry_run, json).await
+        }
         Some(Tables::Evolve { dry_run }) => crate::evolve::run(config, dry_run, json).await,
     }
 }
 
 async fn list(house: &House, json: bool) -> Result<()> {
-    let mut all = Vec::new();
-    for name in house.tables().await? {
-        all.push(catalog::table(house, &name, false).await.map_err(failed)?);
-    }
+    let all = catalog::tables(house).await.map_err(failed)?;
     if json {
         return print_json(&all);
     }

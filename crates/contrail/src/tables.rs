@@ -38,9 +38,7 @@ impl Tables for LakeTables {
         let plan = match (view, at) {
             (Some(_), Some(_)) => return Err(format!("{name} shows the sky of now; look into states as it was")),
             (None, Some(at)) => self.as_it_was(name, &At::parse(at)).await,
-            (Some(view), None) => {
-                self.view(view).await.map(|rows| Plan { input: Input::batch(rows), pin: Box::new(()) })
-            }
+            (Some(view), None) => self.view(view).await.map(|rows| Plan::of(Input::batch(rows))),
             (None, None) => self.stored(name).await,
         };
         plan.map_err(|error| format!("{error:#}"))
@@ -51,7 +49,7 @@ impl LakeTables {
     async fn stored(&self, name: &str) -> Result<Plan> {
         if let Some((table, memory)) = self.house.fresh.get(name) {
             let input = fold::rows(&table, &memory, |_| true).await?;
-            return Ok(Plan { pin: Box::new(input.clone()), input });
+            return Ok(Plan { shown: Some(table.shape().shown()), ..Plan::of(input) });
         }
         let table = self.house.table(name).await?;
         let version = table.load().await?;
@@ -59,7 +57,7 @@ impl LakeTables {
             bail!("{name} holds row-level deletes of another engine; compact it there first");
         }
         let input = input(&table, version.live_files().filter(|f| f.records > 0)).await?;
-        Ok(Plan { pin: Box::new(input.clone()), input })
+        Ok(Plan { shown: Some(table.shape().shown()), ..Plan::of(input) })
     }
 
     async fn as_it_was(&self, name: &str, at: &At) -> Result<Plan> {
@@ -69,7 +67,7 @@ impl LakeTables {
             bail!("{name} held row-level deletes of another engine then; choose another version");
         }
         let input = input(&table, version.live_files().filter(|f| f.records > 0)).await?;
-        Ok(Plan { pin: Box::new(input.clone()), input })
+        Ok(Plan { shown: Some(table.shape().shown()), ..Plan::of(input) })
     }
 
     /// A view's rows: the models it reads, down to the sky as it is now.

@@ -129,7 +129,7 @@ impl Workshop {
         match outcome {
             // A column that was gained since the message was settled as readable clashes with it: it lands without.
             Err(LandError::Contradiction { .. }) if gained => {
-                let mut worker = self.worker(Arc::new(self.raw.shape().plain()));
+                let mut worker = self.worker(Arc::new(self.raw.shape().plain()?));
                 worker.decoder.prepare_all(&batch.chunks).await?;
                 self.decode_and_encode(worker, batch).await
             }

@@ -90,9 +90,13 @@ pub fn name(by: Transform, partition: i32) -> String {
 pub(super) fn parts(version: &Version, by: Transform, upto: i64) -> BTreeMap<i32, Part> {
     let mut parts: BTreeMap<i32, Part> = BTreeMap::new();
     for file in version.live_files().filter(|file| file.data_sequence_number <= upto) {
-        let Some(partition) = file.partition else { continue };
+        let units = file.units();
+        let (Some(partition), spanning) = (file.partition.or(units.clone().next()), units.count() > 1) else {
+            continue;
+        };
         let part = parts.entry(partition).or_insert_with(|| Part { span: span(by, partition), ..Part::default() });
         part.add(file.records, file.bytes);
+        part.spanning |= spanning;
     }
     parts
 }
@@ -119,14 +123,14 @@ pub async fn pieces(kept: &Kept, now: Micros) -> Result<Vec<Piece>, MaintainErro
 }
 
 /// Bytes that a table will have in a year at the rate of its last week; `None` before there is a day to go by.
-pub async fn forecast(kept: &Kept, now: Micros) -> Result<Option<u64>, LakeError> {
-    let Some(by) = kept.by() else { return Ok(None) };
-    let version = kept.table.load().await?;
+pub async fn forecast(table: &LakeTable, keep: Option<Micros>, now: Micros) -> Result<Option<u64>, LakeError> {
+    let Some((_, by)) = table.shape().def().partition else { return Ok(None) };
+    let version = table.load().await?;
     let since = now - RECENT * DAY;
     let parts = parts(&version, by, i64::MAX);
     let recent = parts.values().filter(|part| part.span.end > since && part.span.start <= now);
     let (bytes, first) = recent.fold((0, now), |(bytes, first), part| (bytes + part.bytes, first.min(part.span.start)));
     let days = (now - first.max(since)) as f64 / DAY as f64;
     let total = parts.values().map(|part| part.bytes).sum();
-    Ok((bytes > 0).then(|| maintaining::in_a_year(total, bytes, days, kept.keep)))
+    Ok((bytes > 0).then(|| maintaining::in_a_year(total, bytes, days, keep)))
 }

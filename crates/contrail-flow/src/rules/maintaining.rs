@@ -27,6 +27,8 @@ pub struct Part {
     pub bytes: u64,
     /// Rows of the largest file.
     pub largest: u64,
+    /// Whether one of them holds rows of other partitions as well, as only other programs write them.
+    pub spanning: bool,
 }
 
 impl Part {
@@ -50,6 +52,9 @@ pub enum Due {
 /// Whether a partition is worth rewriting at `now`. A closed one that has been rewritten is left alone for a few late
 /// rows: it is rewritten once more when they are many, or when no more can come.
 pub fn due(part: &Part, now: Micros) -> Option<Due> {
+    if part.spanning {
+        return Some(Due::Closed);
+    }
     let small = part.files.saturating_sub(1);
     if small == 0 {
         return None;

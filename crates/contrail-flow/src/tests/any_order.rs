@@ -1,11 +1,13 @@
 //! Whatever the order of feeds, the batches, the sizes of commits, and who ends when: the result equals the oracle.
 
+use contrail_lake::{Change, Edit, Place};
+use contrail_types::Transform;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::beside_others;
 use super::sky::{Reply, any_replies};
-use super::world::{World, all_of, every, few};
+use super::world::{Fault, Parts, World, all_of, every, few};
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ enum Event {
     Rebuild,
     /// Another process rewrites whatever has more than one file, whether it pays or not.
     Compact,
+    /// Somebody changes the columns or partitions of a table.
+    Alter(u8),
     /// The process ends, as by a power cut.
     End,
 }
@@ -33,6 +37,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         2 => Just(Event::Publish),
         1 => Just(Event::Rebuild),
         1 => Just(Event::Compact),
+        1 => any::<u8>().prop_map(Event::Alter),
         2 => Just(Event::End),
     ]
 }
@@ -54,7 +59,26 @@ fn any_order_of_anything_gives_the_same_tables() {
         .unwrap_or_else(|e| panic!("{e}"));
 }
 
-fn play(world: &mut World, told: &[Reply], events: &[Event]) -> Result<(), super::world::Fault> {
+async fn alter(node: &Parts, which: usize) -> Result<(), Fault> {
+    let table = node.table(["states_raw", "states", "aircraft_hours"][which % 3]).await;
+    table.load().await?;
+    let (shape, shown) = (table.shape(), table.shape().shown());
+    let (time, _) = shape.def().partition.clone().unwrap();
+    let at = shape.def().columns.iter().position(|column| column.name == time).unwrap();
+    let at = shown.ids.iter().position(|id| *id == shape.def().ids[at]).unwrap();
+    let (time, column) = (shown.columns[at].name.clone(), shown.columns[which % shown.columns.len()].name.clone());
+    let edit = match which / 3 % 5 {
+        0 => Edit::Rename { to: format!("{column}_"), column },
+        1 => Edit::Move { column, to: Place::First },
+        2 => Edit::Partition(None),
+        3 => Edit::Partition(Some((time, Transform::Day))),
+        _ => Edit::Partition(Some((time, Transform::Hour))),
+    };
+    table.commit(Change::alter([edit]), |_| Ok(())).await?;
+    Ok(())
+}
+
+fn play(world: &mut World, told: &[Reply], events: &[Event]) -> Result<(), Fault> {
     let mut appended = 0;
     let mut builder = None;
     for event in events {
@@ -73,6 +97,9 @@ fn play(world: &mut World, told: &[Reply], events: &[Event]) -> Result<(), super
             }
             if let Event::Compact = event {
                 return node.beside().await?.compact_all().await;
+            }
+            if let Event::Alter(which) = event {
+                return alter(&node.beside().await?, usize::from(*which)).await;
             }
             if builder.is_none() {
                 builder = Some(node.builder().await?);

@@ -13,23 +13,26 @@ use crate::version::{LiveFile, Manifest};
 /// Encoding an entry takes some 40 µs; more than this is done off the async threads.
 const INLINE: usize = 64;
 
-/// The manifest of the files that the attempt adds.
+/// The manifest of the files that the attempt adds under one partition spec.
 pub(super) async fn added(
     attempt: &mut Attempt<'_>,
+    spec_id: i32,
     numbers: &[Option<i64>],
     sequence_number: i64,
 ) -> Result<Arc<Manifest>, CommitFailed> {
     let table = attempt.table.0.clone();
-    let (mut writer, path) = writer(attempt, "added", table.spec_id)?;
+    let (mut writer, path) = writer(attempt, "added", spec_id)?;
     let doing = || format!("write manifest {path}");
     let columns = table.shape().columns.clone();
     let mut live = Vec::with_capacity(attempt.add.len());
-    for (file, number) in attempt.add.iter().zip(numbers) {
+    for (file, number) in attempt.add.iter().zip(numbers).filter(|(file, _)| file.spec_id == spec_id) {
         let assigned = number.unwrap_or(UNASSIGNED_SEQUENCE_NUMBER);
         writer.add_file(file.data.clone(), assigned).doing(doing)?;
         live.push(Arc::new(LiveFile {
             path: file.path.clone(),
             partition: file.partition,
+            units: file.partition.map(|unit| (unit, unit)),
+            spec_id,
             data_sequence_number: number.unwrap_or(sequence_number),
             records: file.records,
             bytes: file.bytes,

@@ -1,19 +1,21 @@
 //! From a change and the version it goes on top of to files on disk and a proposal for the catalog.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use contrail_kit::crash;
 use contrail_types::Micros;
 use iceberg::TableRequirement;
-use iceberg::spec::{MAIN_BRANCH, ManifestFile, ManifestListWriter, Operation, Snapshot, Summary};
+use iceberg::spec::{
+    MAIN_BRANCH, ManifestFile, ManifestListWriter, Operation, Snapshot, Summary, TableMetadata, TableMetadataBuilder,
+};
 use uuid::Uuid;
 
 use super::{CommitFailed, manifests, merge};
 use crate::catalog::Proposal;
 use crate::change::{Change, Remove};
 use crate::error::{Doing, LakeError};
-use crate::schema;
+use crate::schema::edit::{Edited, edited};
 use crate::table::LakeTable;
 use crate::upkeep::thin;
 use crate::version::{LiveFile, Manifest, Version};
@@ -74,8 +76,9 @@ pub(super) async fn stage(attempt: &mut Attempt<'_>) -> Result<Staged, CommitFai
 
     crash::point("lake.commit.before_manifest")?;
     let (mut manifests, mut kept) = (Vec::new(), Vec::new());
-    if !attempt.add.is_empty() {
-        manifests.push(manifests::added(attempt, &added_numbers, sequence_number).await?);
+    // A file that was encoded before the partitions changed still lies under the old ones.
+    for spec_id in attempt.add.iter().map(|file| file.spec_id).collect::<BTreeSet<_>>() {
+        manifests.push(manifests::added(attempt, spec_id, &added_numbers, sequence_number).await?);
     }
     for manifest in base.manifests() {
         match removal.from.get(&manifest.file.manifest_path) {
@@ -103,7 +106,7 @@ fn removal(attempt: &Attempt<'_>) -> Result<Removal, CommitFailed> {
     let mut removal = Removal { from: HashMap::new(), gone: Vec::new() };
     let wanted: Box<dyn Fn(&LiveFile) -> bool> = match &attempt.change.remove {
         Remove::Nothing => return Ok(removal),
-        Remove::Partitions { values, .. } => Box::new(|f| f.partition.is_some_and(|p| values.contains(&p))),
+        Remove::Partitions { values, .. } => Box::new(|f| f.units().any(|unit| values.contains(&unit))),
         Remove::Paths(paths) => Box::new(|f| paths.contains(&f.path)),
     };
     for manifest in attempt.base.manifests() {
@@ -116,6 +119,10 @@ fn removal(attempt: &Attempt<'_>) -> Result<Removal, CommitFailed> {
     }
     match &attempt.change.remove {
         Remove::Partitions { seen, .. } => {
+            if let Some(spanning) = removal.gone.iter().find(|file| file.is_spanning()) {
+                let (table, path) = (attempt.table.name().to_owned(), spanning.path.clone());
+                return Err(LakeError::Spanning { table, path }.into());
+            }
             if let Some(newer) = removal.gone.iter().find(|file| file.data_sequence_number > *seen) {
                 let (partition, number) = (newer.partition.unwrap_or_default(), newer.data_sequence_number);
                 return Err(attempt.stale(format!(
@@ -139,21 +146,23 @@ fn removal(attempt: &Attempt<'_>) -> Result<Removal, CommitFailed> {
 }
 
 /// The data sequence number of each added file: the new snapshot's own (`None`), or for a rewrite the largest of the
-/// files it replaces in that partition: reading a row again is harmless, missing one is not.
+/// files it replaces in that hour or day: reading a row again is harmless, missing one is not.
 fn data_sequence_numbers(attempt: &Attempt<'_>, removal: &Removal) -> Result<Vec<Option<i64>>, CommitFailed> {
     if attempt.change.operation != Operation::Replace {
         return Ok(vec![None; attempt.add.len()]);
     }
-    let mut largest: BTreeMap<Option<i32>, i64> = BTreeMap::new();
-    for file in &removal.gone {
-        let number = largest.entry(file.partition).or_insert(file.data_sequence_number);
-        *number = (*number).max(file.data_sequence_number);
-    }
+    let may_hold = |old: &LiveFile, unit: Option<i32>| match (unit, old.partition) {
+        (Some(unit), _) if old.units.is_some() => old.units().contains(&unit),
+        (unit, partition) => unit == partition,
+    };
+    let largest = |unit: Option<i32>| {
+        let old = removal.gone.iter().filter(|old| may_hold(old, unit));
+        old.map(|old| old.data_sequence_number).max()
+    };
     let before: u64 = removal.gone.iter().map(|file| file.records).sum();
     let after: u64 = attempt.add.iter().map(|file| file.records).sum();
-    let whole = largest.keys().all(|partition| attempt.add.iter().any(|file| file.partition == *partition));
-    let numbers: Option<Vec<_>> =
-        attempt.add.iter().map(|file| largest.get(&file.partition).map(|n| Some(*n))).collect();
+    let whole = removal.gone.iter().all(|old| attempt.add.iter().any(|file| may_hold(old, file.partition)));
+    let numbers: Option<Vec<_>> = attempt.add.iter().map(|file| largest(file.partition).map(Some)).collect();
     match numbers {
         // A partition that lost its last file would not be noticed by a consumer that has yet to read it.
         Some(numbers) if before == after && whole => Ok(numbers),
@@ -225,12 +234,10 @@ fn propose(
     let now = attempt.table.0.lake.clock.now();
     let settings = attempt.change.settings(base);
     summary.extend(settings.clone());
-    let schema = schema::grown(attempt.table.name(), &attempt.change.columns, metadata)?;
-    let schema_id = match &schema {
-        // The builder gives it the next number.
-        Some(_) => metadata.schemas_iter().map(|schema| schema.schema_id()).max().unwrap_or(0) + 1,
-        None => metadata.current_schema_id(),
-    };
+    let builder = metadata.clone().into_builder(Some(base.metadata_location().to_owned()));
+    let edited = edited(attempt.table.name(), &attempt.change.edits, metadata)?;
+    let (builder, schema_id) = reshaped(builder, edited, metadata)
+        .doing(|| format!("change the columns or partitions of {}", attempt.table.name()))?;
     let snapshot = Snapshot::builder()
         .with_snapshot_id(attempt.snapshot_id)
         .with_parent_snapshot_id(base.snapshot_id())
@@ -245,12 +252,9 @@ fn propose(
     let retired = thin::due(metadata, now, thin::BATCH);
     let ids: Vec<i64> = retired.iter().map(|(id, _)| *id).collect();
     let built = (|| {
-        let mut builder = metadata.clone().into_builder(Some(base.metadata_location().to_owned()));
+        let mut builder = builder;
         if !unset.is_empty() {
             builder = builder.remove_properties(&unset)?;
-        }
-        if let Some(schema) = schema {
-            builder = builder.add_schema(schema)?.set_current_schema(schema_id)?;
         }
         builder
             .set_properties(settings.into_iter().collect())?
@@ -259,18 +263,33 @@ fn propose(
             .build()
     })();
     let built = built.doing(|| format!("build the next metadata of {}", attempt.table.name()))?;
-    let mut requirements = vec![
-        TableRequirement::UuidMatch { uuid: metadata.uuid() },
-        TableRequirement::RefSnapshotIdMatch { r#ref: MAIN_BRANCH.into(), snapshot_id: base.snapshot_id() },
-    ];
-    if schema_id != metadata.current_schema_id() {
-        requirements.extend([
+    let mut proposal = Proposal::on(base, built);
+    if !attempt.change.edits.is_empty() {
+        proposal.requirements.extend([
             TableRequirement::CurrentSchemaIdMatch { current_schema_id: metadata.current_schema_id() },
             TableRequirement::LastAssignedFieldIdMatch { last_assigned_field_id: metadata.last_column_id() },
+            TableRequirement::DefaultSpecIdMatch { default_spec_id: metadata.default_partition_spec_id() },
+            TableRequirement::LastAssignedPartitionIdMatch { last_assigned_partition_id: metadata.last_partition_id() },
         ]);
     }
-    let dropped = built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect();
-    Ok((Proposal { requirements, updates: built.changes, metadata: built.metadata, dropped }, retired))
+    Ok((proposal, retired))
+}
+
+/// The columns and partitions that a change wants, and the id of the schema that its snapshot is under.
+fn reshaped(
+    mut builder: TableMetadataBuilder,
+    edited: Edited,
+    metadata: &TableMetadata,
+) -> iceberg::Result<(TableMetadataBuilder, i32)> {
+    let mut schema_id = metadata.current_schema_id();
+    if let Some(schema) = edited.schema {
+        builder = builder.add_schema(schema)?.set_current_schema(TableMetadataBuilder::LAST_ADDED)?;
+        schema_id = builder.clone().build()?.metadata.current_schema_id();
+    }
+    if let Some(spec) = edited.spec {
+        builder = builder.add_partition_spec(spec)?.set_default_partition_spec(TableMetadataBuilder::LAST_ADDED)?;
+    }
+    Ok((builder, schema_id))
 }
 
 /// A snapshot's time never goes back behind the version it stands on, whatever the clock does.

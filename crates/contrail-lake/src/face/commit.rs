@@ -168,6 +168,7 @@ impl CatalogFace {
             return Ok(Applied { ident: ident.clone(), base, metadata, location, dropped: Vec::new(), same: true });
         }
         let metadata = built.metadata;
+        self.still_serves(ident, &metadata)?;
         let trims = metadata.properties().get(DELETE_OLD).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         // The line looks for the files of its tables in their folders.
         let folder = match self.is_kept(ident) {

@@ -4,6 +4,8 @@ use iceberg::spec::{MAIN_BRANCH, ManifestContentType, ManifestFile, ManifestList
 use iceberg::{TableIdent, TableUpdate};
 
 use super::{CatalogFace, FaceError};
+use crate::schema::bind::bind;
+use crate::shape::Grows;
 use crate::storage::{local_files, local_path};
 
 /// The properties in which the line keeps its progress.
@@ -21,8 +23,18 @@ impl CatalogFace {
         Err(FaceError::Kept { commit: false, reason })
     }
 
+    /// Refuses columns of a table with which the line could not go on. It finds its own by their field ids, so that they
+    /// may be renamed, widened and moved, and others stand beside them.
+    pub(super) fn still_serves(&self, ident: &TableIdent, next: &TableMetadata) -> Result<(), FaceError> {
+        let Some(def) = self.kept.get(ident.name()).filter(|_| self.is_kept(ident)) else { return Ok(()) };
+        match bind(def, Grows::Never, next) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(FaceError::Kept { commit: true, reason: error.to_string() }),
+        }
+    }
+
     /// Whether these updates leave the line what it needs of its table. Rows may be appended and deleted, snapshots
-    /// expired, branches and tags made, properties set that are not the line's.
+    /// expired, branches and tags made, columns and partitions changed, properties set that are not the line's.
     pub(super) async fn allowed(
         &self,
         ident: &TableIdent,
@@ -68,20 +80,14 @@ impl CatalogFace {
                 TableUpdate::UpgradeFormatVersion { format_version } if *format_version != base.format_version() => {
                     return refused("writes its format version");
                 }
-                TableUpdate::AddSchema { .. }
-                | TableUpdate::SetCurrentSchema { .. }
-                | TableUpdate::RemoveSchemas { .. }
-                | TableUpdate::AddSpec { .. }
-                | TableUpdate::SetDefaultSpec { .. }
-                | TableUpdate::RemovePartitionSpecs { .. }
-                | TableUpdate::AddSortOrder { .. }
-                | TableUpdate::SetDefaultSortOrder { .. }
-                | TableUpdate::AddEncryptionKey { .. }
-                | TableUpdate::RemoveEncryptionKey { .. } => {
-                    return refused(
-                        "decides on its columns and its layout: `contrail tables evolve` adds columns of the stream, a \
-                         table of your own can have any",
-                    );
+                TableUpdate::RemoveSchemas { .. } => {
+                    return refused("knows its columns by what they were called in its first schemas: leave them");
+                }
+                TableUpdate::AddSortOrder { .. } | TableUpdate::SetDefaultSortOrder { .. } => {
+                    return refused("sorts its files as its models say: rewrite a table of your own as you like");
+                }
+                TableUpdate::AddEncryptionKey { .. } | TableUpdate::RemoveEncryptionKey { .. } => {
+                    return refused("does not encrypt its files");
                 }
                 _ => {}
             }

@@ -1,9 +1,12 @@
-//! Compaction: many small files of a partition become one, with the same rows and sequence number.
+//! Compaction: many small files of an hour or day become one, with the same rows and sequence number; a file that holds
+//! several, which only other programs write, becomes one of each.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use iceberg::spec::Struct;
 
 use super::merge::{Input, Merged};
 use crate::change::Change;
@@ -12,7 +15,7 @@ use crate::error::LakeError;
 use crate::shape::TableShape;
 use crate::table::LakeTable;
 use crate::version::LiveFile;
-use crate::write::{EncodedFile, NewFile, sorted};
+use crate::write::{EncodedFile, NewFile, place, sorted};
 
 /// A Parquet reader holds about this many rows of a large file at a time: a page of each column.
 const PAGE: u64 = 20_000;
@@ -50,8 +53,8 @@ impl Default for Compaction {
 }
 
 impl LakeTable {
-    /// Rewrites the smallest files of one partition as one sorted file: all of them, if they fit. `None`: there is
-    /// nothing to do, or it was stopped.
+    /// Rewrites the smallest files of one hour or day as one sorted file: all of them, if they fit. A file that holds rows
+    /// of others as well is first made one of each. `None`: there is nothing to do, or it was stopped.
     ///
     /// # Errors
     /// [`CommitFailed::Stale`] if the partition was changed in the meantime: try again when it is quiet.
@@ -60,35 +63,39 @@ impl LakeTable {
         if version.has_foreign_deletes() {
             return Err(LakeError::ForeignDeletes { table: self.name().to_owned() }.into());
         }
-        let mut files: Vec<Arc<LiveFile>> =
-            version.files_in(partition).filter(|file| file.data_sequence_number <= how.upto).cloned().collect();
-        files.sort_by_key(|file| (file.records, file.data_sequence_number));
-        files.truncate(fitting(&files, how.in_flight));
-        if files.len() < 2 {
-            return Ok(None);
-        }
+        // Of this very version: files that came later, with columns that it lacks, are not among those rewritten.
+        let shape = self.shape_in(&version)?.whole()?;
+        let read = version.files_in(partition).filter(|file| file.data_sequence_number <= how.upto);
+        let Some(work) = Work::new(&shape, partition, read.cloned().collect(), how.in_flight)? else { return Ok(None) };
+        let files = work.files().to_vec();
         let old: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
         let pin = self.pin(old.clone());
-        // Of this very version: files that came later, with columns that it lacks, are not among those rewritten.
-        let shape = self.shape_in(&version)?;
-        let (table, inputs, how) = (self.clone(), files.clone(), how.clone());
+        let (table, how) = (self.clone(), how.clone());
         let summary = how.summary.clone();
-        let made = tokio::task::spawn_blocking(move || table.merge(&shape, partition, &inputs, &how)).await;
+        let made = tokio::task::spawn_blocking(move || match work {
+            Work::Split(file) => {
+                table.encode_under(&shape, &table.read_under(&shape, [&file[0].path], None)?).map(Some)
+            }
+            Work::Merge(files, place) => table.merge(&shape, partition, place, &files, &how),
+        });
+        let made = made.await;
         drop(pin);
         let made = made.map_err(|panic| LakeError::Batch {
             table: self.name().to_owned(),
             reason: format!("compaction: {panic}"),
         })??;
         let Some(new) = made else { return Ok(None) };
+        let (rows, bytes_after) = new.iter().fold((0, 0), |(rows, bytes), f| (rows + f.records, bytes + f.bytes));
+        let files_after = new.len();
         let done = |committed| Compacted {
             committed,
-            rows: new.records,
+            rows,
             files_before: files.len(),
-            files_after: 1,
+            files_after,
             bytes_before: files.iter().map(|file| file.bytes).sum(),
-            bytes_after: new.bytes,
+            bytes_after,
         };
-        let mut change = Change::rewrite(old, vec![new.clone()]);
+        let mut change = Change::rewrite(old, new);
         for (key, value) in summary {
             change = change.summary(key, value);
         }
@@ -100,9 +107,10 @@ impl LakeTable {
         &self,
         shape: &TableShape,
         partition: i32,
+        place: Struct,
         files: &[Arc<LiveFile>],
         how: &Compaction,
-    ) -> Result<Option<EncodedFile>, LakeError> {
+    ) -> Result<Option<Vec<EncodedFile>>, LakeError> {
         let batch_size = (how.in_flight as usize / files.len()).clamp(256, 8192);
         let inputs = files.iter().filter(|file| file.records > 0);
         let inputs = inputs.map(|file| self.input(shape, file, batch_size)).collect::<Result<Vec<Input>, _>>()?;
@@ -118,20 +126,63 @@ impl LakeTable {
             }
         }
         match new {
-            Some(new) => new.finish(Some(partition)),
+            Some(new) => new.finish(Some(partition), place),
             None => self.encode_empty(partition),
         }
-        .map(Some)
+        .map(|new| Some(vec![new]))
     }
 
     /// A file's rows in the table's order; a file that does not say that it is sorted is sorted in memory.
     fn input(&self, shape: &TableShape, file: &LiveFile, batch_size: usize) -> Result<Input, LakeError> {
         let schema: &SchemaRef = shape.schema();
-        if self.0.sort_order_id.is_none() || file.data.sort_order_id() == self.0.sort_order_id {
+        if shape.sort.is_empty() || (shape.order_id.is_some() && file.data.sort_order_id() == shape.order_id) {
             return Ok(Box::new(self.rows_of(&file.path, schema, batch_size)?));
         }
         let rows: RecordBatch = sorted(shape, &self.read_under(shape, [&file.path], None)?, None)?;
         Ok(Box::new(std::iter::once(Ok(rows))))
+    }
+}
+
+/// What is to be rewritten.
+enum Work {
+    /// One file that holds several hours or days.
+    Split(Vec<Arc<LiveFile>>),
+    /// Files whose rows go to one partition of the table, the smallest first.
+    Merge(Vec<Arc<LiveFile>>, Struct),
+}
+
+impl Work {
+    fn new(
+        shape: &TableShape,
+        partition: i32,
+        mut files: Vec<Arc<LiveFile>>,
+        in_flight: u64,
+    ) -> Result<Option<Self>, LakeError> {
+        if let Some(spanning) = files.iter().find(|file| file.is_spanning()) {
+            return Ok(Some(Self::Split(vec![spanning.clone()])));
+        }
+        let place = match place::of(shape, Some(partition))? {
+            Some(place) => place,
+            // The table's partitions divide an hour or day further: the one with the most files is taken.
+            None => {
+                let here = files.iter().filter(|file| file.spec_id == shape.spec.spec_id());
+                let mut counts: HashMap<&Struct, usize> = HashMap::new();
+                here.for_each(|file| *counts.entry(file.data.partition()).or_default() += 1);
+                let Some((most, _)) = counts.into_iter().max_by_key(|(_, count)| *count) else { return Ok(None) };
+                let most = most.clone();
+                files.retain(|file| file.spec_id == shape.spec.spec_id() && *file.data.partition() == most);
+                most
+            }
+        };
+        files.sort_by_key(|file| (file.records, file.data_sequence_number));
+        files.truncate(fitting(&files, in_flight));
+        Ok((files.len() > 1).then_some(Self::Merge(files, place)))
+    }
+
+    fn files(&self) -> &[Arc<LiveFile>] {
+        match self {
+            Self::Split(files) | Self::Merge(files, _) => files,
+        }
     }
 }
 

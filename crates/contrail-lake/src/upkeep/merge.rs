@@ -44,7 +44,7 @@ struct Cursor {
 impl<'a> Merged<'a> {
     pub fn new(shape: &'a TableShape, inputs: Vec<Input>) -> Result<Self, LakeError> {
         let schema = shape.schema();
-        let sort: Vec<usize> = shape.def().sort.iter().filter_map(|name| schema.index_of(name).ok()).collect();
+        let sort = shape.sort.clone();
         let types = sort.iter().map(|at| schema.field(*at).data_type().clone());
         // Where nothing sorts all rows are equal, and stay as they come.
         let types: Vec<DataType> = if sort.is_empty() { vec![DataType::Null] } else { types.collect() };
@@ -159,10 +159,11 @@ mod tests {
             partition: None,
             sort: sort.iter().map(|&name| name.to_owned()).collect(),
             bounds: Vec::new(),
+            ids: Vec::new(),
             gained: Vec::new(),
         };
         let made = TableMetadataBuilder::from_table_creation(creation(&def, Some("/nowhere".into())).unwrap()).unwrap();
-        TableShape::of(&def, Grows::Never, &made.build().unwrap().metadata).unwrap()
+        TableShape::of(&def, Grows::Never, &made.build().unwrap().metadata).unwrap().0
     }
 
     fn batch(shape: &TableShape, rows: &[(Option<String>, Option<i64>)]) -> RecordBatch {

@@ -23,7 +23,7 @@ pub(super) async fn reachable(table: &LakeTable, version: &Version) -> Result<Ha
     })
     .await?
     {
-        add_entries(table, &manifest, &mut named).await?;
+        add_entries(table, metadata, &manifest, &mut named).await?;
         named.insert(plain(&manifest.manifest_path));
     }
     Ok(named)
@@ -52,7 +52,7 @@ pub(super) async fn remove_reachable(
         return Ok(());
     }
     for manifest in manifests {
-        for file in &table.0.entries.manifest(&table.0, &manifest).await?.live {
+        for file in &table.0.entries.manifest(&table.0, metadata, &manifest).await?.live {
             files.remove(&plain(&file.path));
         }
     }
@@ -87,7 +87,7 @@ pub(super) async fn files_of(
             if !table.0.store.exists(&path).await? {
                 continue;
             }
-            add_entries(table, &manifest, &mut files).await?;
+            add_entries(table, metadata, &manifest, &mut files).await?;
             files.insert(path);
         }
     }
@@ -112,8 +112,13 @@ async fn kept_manifests(
     Ok(manifests)
 }
 
-async fn add_entries(table: &LakeTable, manifest: &ManifestFile, files: &mut HashSet<String>) -> Result<(), LakeError> {
-    let entries = table.0.entries.manifest(&table.0, manifest).await?;
+async fn add_entries(
+    table: &LakeTable,
+    metadata: &TableMetadata,
+    manifest: &ManifestFile,
+    files: &mut HashSet<String>,
+) -> Result<(), LakeError> {
+    let entries = table.0.entries.manifest(&table.0, metadata, manifest).await?;
     files.extend(entries.live.iter().map(|file| plain(&file.path)));
     Ok(())
 }

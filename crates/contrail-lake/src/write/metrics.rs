@@ -30,10 +30,10 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts one more batch in.
-    pub fn add(&mut self, columns: &[String], ids: &HashMap<String, i32>, batch: &RecordBatch) {
-        for name in columns {
-            let (Some(id), Some(column)) = (ids.get(name), batch.column_by_name(name)) else { continue };
+    /// Counts one more batch in; `columns` are positions and field ids of those that count.
+    pub fn add(&mut self, columns: &[(usize, i32)], batch: &RecordBatch) {
+        for (at, id) in columns {
+            let column = batch.column(*at);
             *self.values.entry(*id).or_default() += column.len() as u64;
             *self.nulls.entry(*id).or_default() += column.null_count() as u64;
             let float = matches!(column.data_type(), DataType::Float32 | DataType::Float64);
@@ -48,6 +48,16 @@ impl Metrics {
             let unbounded = !float && column.null_count() < column.len();
             merge(&mut self.lower, &mut self.no_lower, *id, lower, unbounded, |new, kept| new < kept);
             merge(&mut self.upper, &mut self.no_upper, *id, upper, unbounded, |new, kept| new > kept);
+        }
+    }
+}
+
+impl Metrics {
+    /// Says that all values of a column are this one, of rows that are not there.
+    pub fn bound(&mut self, at: Option<(i32, Datum)>) {
+        if let Some((id, value)) = at {
+            self.lower.insert(id, value.clone());
+            self.upper.insert(id, value);
         }
     }
 }
@@ -239,15 +249,14 @@ mod tests {
 
     #[test]
     fn bounds_of_several_batches_hold_for_all_of_them() {
-        let ids = HashMap::from([("name".to_owned(), 1), ("height".to_owned(), 2)]);
-        let columns = ["name".to_owned(), "height".to_owned()];
+        let columns = [(0, 1), (1, 2)];
         let of = |batches: &[(&[Option<&str>], &[f64])]| {
             let mut metrics = Metrics::default();
             for (names, heights) in batches {
                 let names: ArrayRef = Arc::new(StringArray::from(names.to_vec()));
                 let heights: ArrayRef = Arc::new(Float64Array::from(heights.to_vec()));
                 let batch = RecordBatch::try_from_iter([("name", names), ("height", heights)]).unwrap();
-                metrics.add(&columns, &ids, &batch);
+                metrics.add(&columns, &batch);
             }
             metrics
         };

@@ -60,7 +60,7 @@ impl<'a> Encoder<'a> {
         // Readers take types from Iceberg's schema; Arrow's copy of it would be a tenth of a small file.
         let options = ArrowWriterOptions::new().with_properties((*properties).clone()).with_skip_arrow_metadata(true);
         let bytes = Vec::with_capacity(sample.num_rows() * 32 + 8192);
-        let writer = ArrowWriter::try_new_with_options(bytes, shape.schema().clone(), options);
+        let writer = ArrowWriter::try_new_with_options(bytes, shape.file().clone(), options);
         Ok(Self { shape, writer: writer.map_err(|error| failed(shape, error))? })
     }
 

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contrail_lake::{Change, CommitFailed, Compaction, LakeTable};
+use arrow::datatypes::DataType;
+use contrail_lake::{Change, CommitFailed, Compaction, Edit, LakeTable, Place};
 use contrail_types::time::{DAY, MINUTE};
+use contrail_types::{Column, Transform};
 use proptest::prelude::*;
 
 use crate::pyiceberg::{check, fsck, python_or_skip};
@@ -26,6 +28,8 @@ enum Op {
     Reopen,
     Upkeep(i64),
     Sweep,
+    /// Somebody changes columns or partitions.
+    Alter(u8),
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -40,6 +44,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Reopen),
         1 => (0..90i64).prop_map(Op::Upkeep),
         1 => Just(Op::Sweep),
+        2 => any::<u8>().prop_map(Op::Alter),
     ]
 }
 
@@ -53,11 +58,17 @@ struct Model {
     /// Hours that have a live file.
     files: BTreeSet<i32>,
     property: Option<String>,
+    /// What the column `altitude` is called by now.
+    altitude: String,
     next_id: i64,
     sequence_number: i64,
 }
 
 impl Model {
+    fn new() -> Self {
+        Self { altitude: "altitude".into(), ..Self::default() }
+    }
+
     fn new_rows(&mut self, wanted: &[(i32, u8)]) -> BTreeMap<i32, BTreeSet<i64>> {
         let mut new: BTreeMap<i32, BTreeSet<i64>> = BTreeMap::new();
         for (hour, count) in wanted {
@@ -137,6 +148,19 @@ async fn apply(sandbox: &Sandbox, table: &mut LakeTable, model: &mut Model, op: 
             sandbox.clock.set(*now);
             table.upkeep().await.unwrap();
         }
+        Op::Alter(which) => {
+            let name = format!("column_{}", model.sequence_number);
+            let edit = match which % 6 {
+                0 => Edit::Add(Column::new(&name, DataType::Utf8, true, "Somebody's")),
+                1 => Edit::Rename { column: std::mem::replace(&mut model.altitude, name.clone()), to: name },
+                2 => Edit::Move { column: model.altitude.clone(), to: Place::First },
+                3 => Edit::Partition(Some(("last_contact".into(), Transform::Day))),
+                4 => Edit::Partition(Some(("last_contact".into(), Transform::Hour))),
+                _ => Edit::Partition(None),
+            };
+            table.commit(Change::alter([edit]), open).await.unwrap();
+            model.sequence_number += 1;
+        }
         Op::Sweep => {
             *now += 2 * DAY;
             sandbox.clock.set(*now);
@@ -173,7 +197,7 @@ async fn compare(table: &LakeTable, model: &Model) {
 
 /// Lives through `ops` and compares after each of them.
 async fn live_through(sandbox: &Sandbox, ops: &[Op]) -> LakeTable {
-    let (mut table, mut model, mut now) = (sandbox.table().await, Model::default(), sandbox.clock.now());
+    let (mut table, mut model, mut now) = (sandbox.table().await, Model::new(), sandbox.clock.now());
     for op in ops {
         apply(sandbox, &mut table, &mut model, op, &mut now).await;
         compare(&table, &model).await;

@@ -34,6 +34,7 @@ pub fn def() -> TableDef {
         partition: Some(("last_contact".into(), Transform::Hour)),
         sort: vec!["icao24".into(), "last_contact".into()],
         bounds: ["icao24", "last_contact", "altitude", "row_id"].map(Into::into).into(),
+        ids: Vec::new(),
         gained: Vec::new(),
     }
 }

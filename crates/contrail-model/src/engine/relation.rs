@@ -20,6 +20,8 @@ use super::scan::{Lease, Scans};
 pub struct Input {
     pub files: Vec<PathBuf>,
     pub batches: Vec<RecordBatch>,
+    /// Field ids of the definition's columns in the files, where a table has others than 1..n.
+    pub ids: Vec<Option<i32>>,
     #[allow(dead_code, reason = "held, never looked at")]
     keep: Option<Keep>,
 }
@@ -51,6 +53,11 @@ impl Input {
     /// Like [`Input::files`]; `keep` keeps them where they are, until the last copy of this input is gone.
     pub fn kept_files(files: Vec<PathBuf>, keep: impl Any + Send + Sync) -> Self {
         Self { keep: Some(Keep(Arc::new(keep))), ..Self::files(files) }
+    }
+
+    /// The files are of a table that has these field ids for the columns of its definition.
+    pub fn under(self, ids: Vec<Option<i32>>) -> Self {
+        Self { ids, ..self }
     }
 
     pub fn and_batches(mut self, batches: Vec<RecordBatch>) -> Self {
@@ -89,6 +96,11 @@ pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// A name as a SQL identifier, whatever stands in it.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// DuckDB's name of an Arrow type that our tables use.
 pub(crate) fn sql_type(data_type: &DataType) -> &'static str {
     match data_type {
@@ -113,11 +125,12 @@ pub(crate) fn relation_sql(
     scans: &Arc<Scans>,
     leases: &mut Vec<Lease>,
 ) -> Result<String, String> {
-    let names = def.map(|d| d.all_columns().map(|(c, _)| format!("\"{}\"", c.name)).collect::<Vec<_>>().join(", "));
+    let names = def.map(|d| d.all_columns().map(|(c, _)| quoted(&c.name)).collect::<Vec<_>>().join(", "));
     let list = names.as_deref().unwrap_or("*");
     let mut parts = Vec::new();
     if !input.files.is_empty() {
-        parts.push(files_sql(def.ok_or("files of a table that is not known")?, &input.files));
+        let def = def.ok_or("files of a table that is not known")?;
+        parts.push(files_sql(&TableDef { ids: input.ids.clone(), ..def.clone() }, &input.files));
     }
     let mut batches: Vec<RecordBatch> = input.batches.clone();
     // Batches of one schema share a slot; usually there is one.
@@ -137,23 +150,29 @@ pub(crate) fn relation_sql(
 /// Parquet files of a table, columns found by field id as Iceberg wants it: a renamed or added column reads right.
 pub(crate) fn files_sql(def: &TableDef, files: &[PathBuf]) -> String {
     let paths: Vec<String> = files.iter().map(|f| literal(&f.to_string_lossy())).collect();
-    let columns: Vec<String> = def
-        .all_columns()
-        .map(|(c, id)| {
-            let (name, kind) = (literal(&c.name), literal(sql_type(&c.data_type)));
-            format!("{id}: {{name: {name}, type: {kind}, default_value: NULL}}")
-        })
-        .collect();
+    let (mut list, mut columns) = (Vec::new(), Vec::new());
+    for (c, id) in def.all_columns() {
+        let (name, kind) = (quoted(&c.name), sql_type(&c.data_type));
+        let Some(id) = id else {
+            list.push(format!("CAST(NULL AS {kind}) AS {name}"));
+            continue;
+        };
+        columns.push(format!("{id}: {{name: {}, type: {}, default_value: NULL}}", literal(&c.name), literal(kind)));
+        list.push(name);
+    }
     format!(
-        "SELECT * FROM read_parquet([{}], schema = MAP {{{}}}, hive_partitioning = false)",
+        "SELECT {} FROM read_parquet([{}], schema = MAP {{{}}}, hive_partitioning = false)",
+        list.join(", "),
         paths.join(", "),
         columns.join(", ")
     )
 }
 
 pub(crate) fn empty_sql(def: &TableDef) -> String {
-    let columns: Vec<String> =
-        def.all_columns().map(|(c, _)| format!("CAST(NULL AS {}) AS \"{}\"", sql_type(&c.data_type), c.name)).collect();
+    let columns: Vec<String> = def
+        .all_columns()
+        .map(|(c, _)| format!("CAST(NULL AS {}) AS {}", sql_type(&c.data_type), quoted(&c.name)))
+        .collect();
     format!("SELECT {} WHERE false", columns.join(", "))
 }
 

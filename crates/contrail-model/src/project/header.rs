@@ -114,6 +114,7 @@ pub(super) fn parse(file: &Path, text: &str) -> Result<Model, ProjectError> {
             partition,
             sort: header.sort,
             bounds: header.bounds,
+            ids: Vec::new(),
             gained: Vec::new(),
         },
         name,

@@ -129,7 +129,6 @@ fn tables(
             return Ok(outcome);
         }
         let table: Table = wire::parse(&body)?;
-        let columns: Vec<String> = table.columns.iter().map(|c| format!("\"{c}\"")).collect();
         let mut parts = table.sql;
         for _ in 0..table.batches {
             let (_, body) = wire::receive(socket)?;
@@ -138,7 +137,7 @@ fn tables(
             let schema = reader.schema();
             let batches = reader.collect::<Result<Vec<RecordBatch>, _>>().map_err(invalid)?;
             let lease = scans.lease(schema, batches);
-            parts.push(format!("SELECT {} FROM {}", columns.join(", "), lease.sql()));
+            parts.push(format!("SELECT {} FROM {}", table.columns.join(", "), lease.sql()));
             leases.push(lease);
         }
         let sql = format!("CREATE TEMP VIEW \"{}\" AS {}", table.name, parts.join(" UNION ALL "));

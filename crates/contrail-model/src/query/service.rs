@@ -11,7 +11,7 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
-use contrail_types::TableDef;
+use contrail_types::{Column, TableDef};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::child::Setup;
 use super::wire::{self, Done, Failed, Kind, Named, Request, Table, Why};
 use super::{CHILD_ENV, Limits, Plan, QueryError, QueryOptions, Tables};
-use crate::engine::{empty_sql, files_sql};
+use crate::engine::{empty_sql, files_sql, quoted, sql_type};
 
 /// How long past its time a statement may take to hear that it is over; then the child is killed.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -124,7 +124,7 @@ impl QueryService {
             if named.tables.contains(&def.name) {
                 rows.hand_over(def, self.0.plan(&def.name, as_of).await?).await?;
             } else if named.catalogue {
-                rows.hand_over(def, Plan { input: crate::Input::default(), pin: Box::new(()) }).await?;
+                rows.hand_over(def, Plan::of(crate::Input::default())).await?;
             }
         }
         for version in &named.versions {
@@ -386,17 +386,15 @@ impl Rows {
 
     async fn hand_over(&mut self, def: &TableDef, plan: Plan) -> Result<(), QueryError> {
         let mut sql = Vec::new();
+        let shown = plan.shown.as_ref().unwrap_or(def);
         if !plan.input.files.is_empty() {
-            sql.push(files_sql(def, &plan.input.files));
+            sql.push(files_sql(shown, &plan.input.files));
         } else if plan.input.batches.is_empty() {
-            sql.push(empty_sql(def));
+            sql.push(empty_sql(shown));
         }
-        let table = Table {
-            name: def.name.clone(),
-            sql,
-            columns: def.all_columns().map(|(c, _)| c.name.clone()).collect(),
-            batches: plan.input.batches.len(),
-        };
+        let rows = TableDef { ids: plan.input.ids.clone(), ..def.clone() };
+        let columns = columns_as(&rows, shown);
+        let table = Table { name: def.name.clone(), sql, columns, batches: plan.input.batches.len() };
         self.pins.push(plan.pin);
         self.send(Kind::Table, &wire::json(&table)).await?;
         for batch in &plan.input.batches {
@@ -483,6 +481,20 @@ impl Rows {
             Why::Cancelled => QueryError::Cancelled,
         }
     }
+}
+
+/// The list that selects rows under the columns that are shown, found by field id.
+fn columns_as(rows: &TableDef, shown: &TableDef) -> Vec<String> {
+    let expression = |(column, id): (&Column, Option<i32>)| {
+        let own = rows.all_columns().find(|(_, own)| own.is_some() && *own == id);
+        let (name, kind) = (quoted(&column.name), sql_type(&column.data_type));
+        match own {
+            Some((own, _)) if own == column => name,
+            Some((own, _)) => format!("CAST({} AS {kind}) AS {name}", quoted(&own.name)),
+            None => format!("CAST(NULL AS {kind}) AS {name}"),
+        }
+    };
+    shown.all_columns().map(expression).collect()
 }
 
 impl Drop for Rows {

@@ -61,7 +61,7 @@ pub(super) struct Table {
     pub name: String,
     /// Relations without the batches that follow.
     pub sql: Vec<String>,
-    /// What is read from the batches.
+    /// What is selected from the batches, as SQL.
     pub columns: Vec<String>,
     /// How many `Batches` frames follow.
     pub batches: usize,

@@ -74,7 +74,7 @@ impl Tables for Raw {
     }
 
     async fn plan(&self, _: &str, _: Option<&str>) -> Result<Plan, String> {
-        Ok(Plan { input: Input::files(self.0.clone()), pin: Box::new(()) })
+        Ok(Plan::of(Input::files(self.0.clone())))
     }
 }
 

@@ -49,7 +49,7 @@ impl Tables for Lake {
         if let Some(at) = at {
             // As it was at the first commit, and never at another.
             return match (table, at) {
-                ("states", "1" | "2026-01-31" | "first") => Ok(Plan { input: Input::default(), pin: Box::new(()) }),
+                ("states", "1" | "2026-01-31" | "first") => Ok(Plan::of(Input::default())),
                 _ => Err(format!("table {table} has nothing to show for {at}")),
             };
         }
@@ -60,7 +60,7 @@ impl Tables for Lake {
             name => Input::files(vec![self.folder.join(format!("{name}.parquet"))]),
         };
         self.pinned.fetch_add(1, Ordering::SeqCst);
-        Ok(Plan { input, pin: Box::new(Pin(self.pinned.clone())) })
+        Ok(Plan { input, shown: None, pin: Box::new(Pin(self.pinned.clone())) })
     }
 }
 

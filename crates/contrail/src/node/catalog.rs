@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use contrail_flow::ledger::UpkeepTotals;
 use contrail_flow::maintain::plan;
 use contrail_flow::pulse::Pulse;
 use contrail_flow::rules::deriving::Progress;
@@ -10,7 +11,7 @@ use contrail_model::{Kind, Model};
 use contrail_serve::api::{self, Time};
 use contrail_serve::{Problem, api::CatalogRequest};
 use contrail_types::state::STATES_RAW;
-use contrail_types::{TableDef, Transform};
+use contrail_types::{Micros, TableDef};
 
 use super::{LineNode, problem};
 use crate::evolve;
@@ -19,13 +20,7 @@ use crate::line::House;
 pub async fn answer(node: &LineNode, request: CatalogRequest) -> Result<api::Catalog, Problem> {
     Ok(match request {
         CatalogRequest::Assets => api::Catalog::Assets(assets(&node.line.house).await?),
-        CatalogRequest::Tables => {
-            let mut all = Vec::new();
-            for name in node.line.house.tables().await.map_err(problem)? {
-                all.push(table(&node.line.house, &name, false).await?);
-            }
-            api::Catalog::Tables(all)
-        }
+        CatalogRequest::Tables => api::Catalog::Tables(tables(&node.line.house).await?),
         CatalogRequest::Evolve { table, dry_run } if table == STATES_RAW => {
             let raw = node.line.house.raw().map_err(|e| Problem::unavailable(e.to_string()))?;
             api::Catalog::Evolved(evolve::answer(&node.line, raw, dry_run).await.map_err(problem)?)
@@ -34,7 +29,7 @@ pub async fn answer(node: &LineNode, request: CatalogRequest) -> Result<api::Cat
             let detail = format!("{table} gains no columns of the stream: only {STATES_RAW} does");
             return Err(Problem::not_found(detail));
         }
-        CatalogRequest::Table(name) => api::Catalog::Table(Box::new(table(&node.line.house, &name, true).await?)),
+        CatalogRequest::Table(name) => api::Catalog::Table(Box::new(table(&node.line.house, &name).await?)),
     })
 }
 
@@ -100,54 +95,86 @@ async fn open(house: &House, name: &str) -> Result<LakeTable, Problem> {
     house.table(name).await.map_err(|e| Problem::not_found(e.to_string()))
 }
 
-/// One table; `whole` with columns, snapshots and properties.
-pub async fn table(house: &House, name: &str, whole: bool) -> Result<api::Table, Problem> {
+/// All tables, each with what upkeep does to it.
+pub async fn tables(house: &House) -> Result<Vec<api::Table>, Problem> {
+    let upkeep = Upkeep::of(house).await;
+    let mut all = Vec::new();
+    for name in house.tables().await.map_err(problem)? {
+        let (table, version) = loaded(house, &name).await?;
+        all.push(api::Table { upkeep: upkeep.on(&table, house).await, ..summary(&table, &version) });
+    }
+    Ok(all)
+}
+
+/// One table with columns, snapshots and properties.
+pub async fn table(house: &House, name: &str) -> Result<api::Table, Problem> {
+    let (table, version) = loaded(house, name).await?;
+    Ok(api::Table {
+        upkeep: Upkeep::of(house).await.on(&table, house).await,
+        columns: columns(&table.shape().shown()),
+        snapshots: snapshots(&version),
+        properties: version.properties().iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        ..summary(&table, &version)
+    })
+}
+
+async fn loaded(house: &House, name: &str) -> Result<(LakeTable, Version), Problem> {
     let table = open(house, name).await?;
     let version = table.load().await.map_err(problem)?;
+    Ok((table, version))
+}
+
+fn summary(table: &LakeTable, version: &Version) -> api::Table {
     let shape = table.shape();
-    let def = shape.def();
     let (rows, files, bytes) = version.totals();
-    let partition = def.partition.as_ref().map(|(column, transform)| match transform {
-        Transform::Hour => format!("hour({column})"),
-        Transform::Day => format!("day({column})"),
-    });
-    let mut shown = api::Table {
-        name: name.into(),
-        doc: def.doc.clone(),
+    api::Table {
+        name: table.name().to_owned(),
+        doc: shape.def().doc.clone(),
         rows,
         files,
         bytes,
         snapshot_id: version.snapshot_id().map(|id| id.to_string()),
         sequence_number: Some(version.sequence_number()),
         updated_at: Some(Time(version.updated_at())),
-        partition,
-        sort: def.sort.clone(),
+        partition: shape.partitioned(),
+        sort: shape.def().sort.clone(),
         location: Some(version.metadata().location().to_owned()),
         ..api::Table::default()
-    };
-    shown.upkeep = upkeep(house, name).await;
-    if whole {
-        shown.columns = columns(def);
-        shown.snapshots = snapshots(&version);
-        shown.properties = version.properties().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
     }
-    Ok(shown)
 }
 
-/// What upkeep does to a table; none where the ledger cannot be read.
-async fn upkeep(house: &House, name: &str) -> Option<api::TableUpkeep> {
-    let upkeep = house.upkeep(house.ledger().ok()?, Pulse::default()).ok()?;
-    let totals = upkeep.ledger.upkeep_totals().ok()?.remove(name).unwrap_or_default();
-    let kept = upkeep.kept(name).await.ok()??;
-    Some(api::TableUpkeep {
-        keep_s: kept.keep.map(|keep| keep as f64 / 1e6),
-        in_a_year_bytes: plan::forecast(&kept, house.clock.now()).await.ok()?,
-        last_at: (totals.runs > 0).then_some(Time(totals.last_at)),
-        files_saved: totals.files_saved,
-        bytes_saved: totals.bytes_saved,
-        rows_expired: totals.rows_expired,
-        files_deleted: totals.files_deleted,
-    })
+/// What upkeep has done to the tables and means to do; nothing where the ledger cannot be read.
+#[derive(Default)]
+struct Upkeep {
+    totals: BTreeMap<String, UpkeepTotals>,
+    keep: BTreeMap<String, Option<Micros>>,
+}
+
+impl Upkeep {
+    async fn of(house: &House) -> Self {
+        let found = async {
+            let upkeep = house.upkeep(house.ledger().ok()?, Pulse::default()).ok()?;
+            let totals = upkeep.ledger.upkeep_totals().ok()?;
+            let kept = upkeep.tables().await.ok()?;
+            let keep = kept.into_iter().map(|kept| (kept.table.name().to_owned(), kept.keep)).collect();
+            Some(Self { totals, keep })
+        };
+        found.await.unwrap_or_default()
+    }
+
+    async fn on(&self, table: &LakeTable, house: &House) -> Option<api::TableUpkeep> {
+        let keep = *self.keep.get(table.name())?;
+        let totals = self.totals.get(table.name()).cloned().unwrap_or_default();
+        Some(api::TableUpkeep {
+            keep_s: keep.map(|keep| keep as f64 / 1e6),
+            in_a_year_bytes: plan::forecast(table, keep, house.clock.now()).await.ok()?,
+            last_at: (totals.runs > 0).then_some(Time(totals.last_at)),
+            files_saved: totals.files_saved,
+            bytes_saved: totals.bytes_saved,
+            rows_expired: totals.rows_expired,
+            files_deleted: totals.files_deleted,
+        })
+    }
 }
 
 /// Newest first.

@@ -5,14 +5,15 @@ mod hostile;
 mod tables;
 mod views;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
+use arrow::datatypes::DataType;
 use axum::body::Body;
 use axum::http::Response as Reply;
 use axum::http::header;
 use contrail_kit::Secret;
 use contrail_lake::{FaceOptions, SqliteCatalog};
+use contrail_types::{Column, TableDef};
 use serde_json::{Value, json};
 
 use super::*;
@@ -32,7 +33,7 @@ fn bench(options: Options) -> Bench {
         warehouse: folder.path().join("warehouse"),
         locations: vec![folder.path().join("elsewhere")],
         namespace: "aviation".into(),
-        kept: BTreeSet::from(["raw".into(), "later".into()]),
+        kept: vec![def("raw"), def("later")],
     };
     let catalog = CatalogFace::new(catalog, options_of_catalog).unwrap();
     Bench { app: App { iceberg: IcebergFace::Catalog(Box::new(catalog)), ..app(options) }, folder }
@@ -88,6 +89,23 @@ impl Bench {
 
 fn new_table(name: &str) -> Value {
     json!({ "name": name, "schema": schema() })
+}
+
+/// The line's own idea of [`schema`].
+fn def(name: &str) -> TableDef {
+    TableDef {
+        name: name.into(),
+        doc: String::new(),
+        columns: vec![
+            Column::new("id", DataType::Int64, false, ""),
+            Column::new("at", contrail_types::time::timestamp(), true, ""),
+        ],
+        partition: None,
+        sort: Vec::new(),
+        bounds: Vec::new(),
+        ids: Vec::new(),
+        gained: Vec::new(),
+    }
 }
 
 fn schema() -> Value {
