@@ -8,6 +8,7 @@ mod child;
 mod gate;
 mod process;
 mod service;
+mod spans;
 mod versions;
 mod wire;
 
@@ -33,8 +34,17 @@ pub trait Tables: Send + Sync + 'static {
     fn names(&self) -> Vec<TableDef>;
 
     /// The rows of a table, and something that keeps its files from being deleted while it lives. As of now, or as they
-    /// were: `at` is a snapshot id, a time or a tag.
-    async fn plan(&self, table: &str, at: Option<&str>) -> Result<Plan, String>;
+    /// were: `at` is a snapshot id, a time or a tag. Rows outside any of `spans` may be left out.
+    async fn plan(&self, table: &str, at: Option<&str>, spans: &[Span]) -> Result<Plan, String>;
+}
+
+/// The instants that a statement asks a column for, ends included; microseconds since the epoch.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Span {
+    /// In lower case, as the statement has it.
+    pub column: String,
+    pub first: i64,
+    pub last: i64,
 }
 
 /// A table's rows for one statement.

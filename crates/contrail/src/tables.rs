@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use contrail_flow::build::{fold, input};
-use contrail_lake::At;
-use contrail_model::query::{Plan, Tables};
+use contrail_lake::{At, LakeTable, LiveFile};
+use contrail_model::query::{Plan, Span, Tables};
 use contrail_model::{Engine, Input, Kind, Model};
 use contrail_serve::LiveSky;
 use contrail_serve::live::StateFilter;
-use contrail_types::{TableDef, state};
+use contrail_types::time::HOUR;
+use contrail_types::{Column, Micros, TableDef, state};
 
 use crate::line::House;
 
@@ -33,22 +35,23 @@ impl Tables for LakeTables {
         raw.chain(models).collect()
     }
 
-    async fn plan(&self, name: &str, at: Option<&str>) -> Result<Plan, String> {
+    async fn plan(&self, name: &str, at: Option<&str>, spans: &[Span]) -> Result<Plan, String> {
         let view = self.house.project.get(name).filter(|model| model.kind == Kind::View);
         let plan = match (view, at) {
             (Some(_), Some(_)) => return Err(format!("{name} shows the sky of now; look into states as it was")),
-            (None, Some(at)) => self.as_it_was(name, &At::parse(at)).await,
+            (None, Some(at)) => self.as_it_was(name, &At::parse(at), spans).await,
             (Some(view), None) => self.view(view).await.map(|rows| Plan::of(Input::batch(rows))),
-            (None, None) => self.stored(name).await,
+            (None, None) => self.stored(name, spans).await,
         };
         plan.map_err(|error| format!("{error:#}"))
     }
 }
 
 impl LakeTables {
-    async fn stored(&self, name: &str) -> Result<Plan> {
+    async fn stored(&self, name: &str, spans: &[Span]) -> Result<Plan> {
         if let Some((table, memory)) = self.house.fresh.get(name) {
-            let input = fold::rows(&table, &memory, |_| true).await?;
+            let wanted = Wanted::new(&table, spans);
+            let input = fold::rows(&table, &memory, |hour| wanted.has_hour(hour)).await?;
             return Ok(Plan { shown: Some(table.shape().shown()), ..Plan::of(input) });
         }
         let table = self.house.table(name).await?;
@@ -56,17 +59,19 @@ impl LakeTables {
         if version.has_foreign_deletes() {
             bail!("{name} holds row-level deletes of another engine; compact it there first");
         }
-        let input = input(&table, version.live_files().filter(|f| f.records > 0)).await?;
+        let wanted = Wanted::new(&table, spans);
+        let input = input(&table, version.live_files().filter(|file| wanted.may_be_in(file))).await?;
         Ok(Plan { shown: Some(table.shape().shown()), ..Plan::of(input) })
     }
 
-    async fn as_it_was(&self, name: &str, at: &At) -> Result<Plan> {
+    async fn as_it_was(&self, name: &str, at: &At, spans: &[Span]) -> Result<Plan> {
         let table = self.house.table(name).await?;
         let version = table.load_at(at).await?;
         if version.has_foreign_deletes() {
             bail!("{name} held row-level deletes of another engine then; choose another version");
         }
-        let input = input(&table, version.live_files().filter(|f| f.records > 0)).await?;
+        let wanted = Wanted::new(&table, spans);
+        let input = input(&table, version.live_files().filter(|file| wanted.may_be_in(file))).await?;
         Ok(Plan { shown: Some(table.shape().shown()), ..Plan::of(input) })
     }
 
@@ -77,7 +82,7 @@ impl LakeTables {
             let input = match self.house.project.get(name) {
                 Some(model) if model.kind == Kind::View => Input::batch(Box::pin(self.view(model)).await?),
                 Some(model) if model.kind == Kind::Append => self.recent(model).await?,
-                _ => self.stored(name).await?.input,
+                _ => self.stored(name, &[]).await?.input,
             };
             inputs.push((name.clone(), input));
         }
@@ -104,6 +109,46 @@ impl LakeTables {
         let newest = version.live_files().filter_map(|f| f.partition).max().context("nothing has been built yet")?;
         let files = version.live_files().filter(|f| f.partition.is_some_and(|p| p >= newest - RECENT));
         Ok(input(&table, files).await?)
+    }
+}
+
+/// The times that a statement asks for, by what this program calls the columns.
+struct Wanted {
+    spans: Vec<(String, Micros, Micros)>,
+    /// The column by whose hours rows are partitioned.
+    time: Option<String>,
+}
+
+impl Wanted {
+    fn new(table: &LakeTable, spans: &[Span]) -> Self {
+        let shape = table.shape();
+        let (shown, def) = (shape.shown(), shape.def());
+        let own = |span: &Span| {
+            let named =
+                |(column, id): (&Column, Option<i32>)| (column.name.to_lowercase() == span.column).then_some(id?);
+            let id = shown.all_columns().find_map(named)?;
+            let (column, _) = def.all_columns().find(|(_, own)| *own == Some(id))?;
+            let is_time = matches!(column.data_type, DataType::Timestamp(..));
+            is_time.then(|| (column.name.clone(), span.first, span.last))
+        };
+        Self {
+            spans: spans.iter().filter_map(own).collect(),
+            time: def.partition.as_ref().map(|(column, _)| column.clone()),
+        }
+    }
+
+    fn may_be_in(&self, file: &LiveFile) -> bool {
+        let overlaps = |(column, first, last): &(String, Micros, Micros)| {
+            file.bounds(column).is_none_or(|(low, high)| low <= *last && *first <= high)
+        };
+        file.records > 0 && self.spans.iter().all(overlaps)
+    }
+
+    /// Of a table whose rows have an hour as their time.
+    fn has_hour(&self, hour: Micros) -> bool {
+        self.spans
+            .iter()
+            .all(|(column, first, last)| Some(column) != self.time.as_ref() || (*first < hour + HOUR && hour <= *last))
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use duckdb::Connection;
 
+use super::spans::spans;
 use super::versions;
 use super::wire::{Failed, Named, Why};
 
@@ -94,7 +95,7 @@ pub(super) fn gate(connection: &Connection, sql: &str, known: &[String]) -> Resu
     }
     let objects = objects(&tree).ok_or_else(|| refused("the statement is too involved to be checked"))?;
     let names: Vec<String> = known.iter().cloned().chain(versions.iter().map(|version| version.name.clone())).collect();
-    let named = Named { versions, ..judge(&objects, &names)? };
+    let named = Named { versions, spans: spans(connection, &tree), ..judge(&objects, &names)? };
     Ok(Passed { sql: format!("{explain}{inner}"), named })
 }
 

@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::child::Setup;
 use super::wire::{self, Done, Failed, Kind, Named, Request, Table, Why};
-use super::{CHILD_ENV, Limits, Plan, QueryError, QueryOptions, Tables};
+use super::{CHILD_ENV, Limits, Plan, QueryError, QueryOptions, Span, Tables};
 use crate::engine::{empty_sql, files_sql, quoted, sql_type};
 
 /// How long past its time a statement may take to hear that it is over; then the child is killed.
@@ -120,16 +120,17 @@ impl QueryService {
             (Kind::Named, body) => wire::parse(&body).map_err(|e| QueryError::Ended(e.to_string()))?,
             (kind, body) => return Err(rows.failure(kind, &body)),
         };
+        let spans = |name: &str| named.spans.get(name).map_or(&[][..], Vec::as_slice);
         for def in &defs {
             if named.tables.contains(&def.name) {
-                rows.hand_over(def, self.0.plan(&def.name, as_of).await?).await?;
+                rows.hand_over(def, self.0.plan(&def.name, as_of, spans(&def.name)).await?).await?;
             } else if named.catalogue {
                 rows.hand_over(def, Plan::of(crate::Input::default())).await?;
             }
         }
         for version in &named.versions {
             let Some(def) = defs.iter().find(|def| def.name == version.table) else { continue };
-            let plan = self.0.plan(&def.name, Some(&version.at)).await?;
+            let plan = self.0.plan(&def.name, Some(&version.at), spans(&version.name)).await?;
             rows.hand_over(&TableDef { name: version.name.clone(), ..def.clone() }, plan).await?;
         }
         rows.send(Kind::Go, b"").await?;
@@ -151,8 +152,8 @@ impl QueryService {
 impl Inner {
     /// A socket to a child that listens, started if there is none.
     /// A version that is not there is the statement's fault; everything else is the lake's.
-    async fn plan(&self, table: &str, at: Option<&str>) -> Result<Plan, QueryError> {
-        self.tables.plan(table, at).await.map_err(|message| match at {
+    async fn plan(&self, table: &str, at: Option<&str>, spans: &[Span]) -> Result<Plan, QueryError> {
+        self.tables.plan(table, at, spans).await.map_err(|message| match at {
             Some(_) => QueryError::Refused(message),
             None => QueryError::Table { table: table.to_owned(), message },
         })

@@ -4,9 +4,12 @@
 //! batches, then `Go`. Child: `Data` (an Arrow IPC stream in pieces), then `Done` or `Failed`. The parent closing its side
 //! cancels.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
+
+use super::Span;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -43,6 +46,8 @@ pub(super) struct Named {
     pub tables: Vec<String>,
     /// Tables as they were: `FROM states AT (VERSION => ...)`.
     pub versions: Vec<Versioned>,
+    /// By name in the statement: the times that it asks for.
+    pub spans: BTreeMap<String, Vec<Span>>,
     /// The statement looks at the catalogue: every known table must be there, if empty.
     pub catalogue: bool,
 }

@@ -14,7 +14,7 @@ use contrail_types::{Column, TableDef, state};
 
 use super::engine;
 use crate::Input;
-use crate::query::{Limits, Plan, QueryOptions, QueryService, Tables};
+use crate::query::{Limits, Plan, QueryOptions, QueryService, Span, Tables};
 
 /// One value of every type that a gained column can have, and how DuckDB writes it.
 fn values() -> Vec<(DataType, ArrayRef, &'static str)> {
@@ -73,7 +73,7 @@ impl Tables for Raw {
         vec![grown()]
     }
 
-    async fn plan(&self, _: &str, _: Option<&str>) -> Result<Plan, String> {
+    async fn plan(&self, _: &str, _: Option<&str>, _: &[Span]) -> Result<Plan, String> {
         Ok(Plan::of(Input::files(self.0.clone())))
     }
 }

@@ -12,7 +12,7 @@ use contrail_types::TableDef;
 
 use super::engine;
 use super::marts::tables;
-use crate::query::{CHILD_ENV, Limits, Plan, QueryError, QueryOptions, QueryService, Tables, child_main};
+use crate::query::{CHILD_ENV, Limits, Plan, QueryError, QueryOptions, QueryService, Span, Tables, child_main};
 use crate::{Input, Project};
 
 /// Not a test: what the service starts here instead of the real binary, which looks at the same variable first thing.
@@ -45,7 +45,7 @@ impl Tables for Lake {
         self.defs.clone()
     }
 
-    async fn plan(&self, table: &str, at: Option<&str>) -> Result<Plan, String> {
+    async fn plan(&self, table: &str, at: Option<&str>, _: &[Span]) -> Result<Plan, String> {
         if let Some(at) = at {
             // As it was at the first commit, and never at another.
             return match (table, at) {
