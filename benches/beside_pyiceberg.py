@@ -5,7 +5,8 @@
 
 COMMIT_BENCH is the built example of crates/contrail-lake. Its table is read back for the rows; PyIceberg appends them to
 a table of the same schema and partition in a SQLite catalog of its own, zstd too. Contrail sorts the rows and syncs each
-file and folder to disk before a commit; PyIceberg does neither, so the ratio is in its favour.
+file and folder to disk before a commit; PyIceberg does neither, so the ratio is in its favour. Then bytes a row: of both,
+and of DuckDB's COPY of the same rows.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import subprocess
 import tempfile
 import time
 
+import duckdb
 from pyiceberg.catalog.sql import SqlCatalog
 
 
@@ -42,9 +44,20 @@ def theirs(args, rows, like, folder):
         table.append(rows)
         took.append(time.perf_counter() - begun)
     rate = args.rows * args.commits / sum(took)
+    size = sum(table.inspect.data_files()["file_size_in_bytes"].to_pylist()) / (args.rows * args.commits)
     print(f"pyiceberg   {args.commits} commits x {args.rows} rows: {rate / 1e6:.2f} M rows/s wall, "
           f"append p50 {sorted(took)[len(took) // 2] * 1e3:.1f} ms")
-    return rate
+    return rate, size
+
+
+def sizes(args, rows, like, pyiceberg, folder):
+    """Bytes a row, of files of as many rows."""
+    files = like.inspect.data_files()
+    ours = sum(files["file_size_in_bytes"].to_pylist()) / sum(files["record_count"].to_pylist())
+    path = os.path.join(folder, "copy.parquet")
+    duckdb.sql("SELECT * FROM rows").write_parquet(path, compression="zstd")
+    copied = os.path.getsize(path) / args.rows
+    print(f"bytes a row contrail {ours:.1f}, PyIceberg {pyiceberg:.1f}, DuckDB {copied:.1f}")
 
 
 def main():
@@ -57,7 +70,9 @@ def main():
         rate = ours(args, mine)
         like = catalog(mine).load_table("bench.states_raw")
         rows = like.scan(limit=args.rows).to_arrow()
-        print(f"ratio       {rate / theirs(args, rows, like, peers):.1f} times PyIceberg's rows a second")
+        peer, size = theirs(args, rows, like, peers)
+        print(f"ratio       {rate / peer:.1f} times PyIceberg's rows a second")
+        sizes(args, rows, like, size, peers)
 
 
 if __name__ == "__main__":

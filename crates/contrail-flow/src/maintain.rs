@@ -21,7 +21,7 @@ use contrail_types::time::DAY;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::ledger::{Ledger, LedgerError, UpkeepLine};
+use crate::ledger::{Ledger, UpkeepLine};
 use crate::letters::LettersError;
 use crate::pulse::Pulse;
 use plan::{Kept, Piece};
@@ -64,8 +64,6 @@ pub enum MaintainError {
     Progress { table: String, reason: String },
     #[error("upkeep stopped on a bug: {0}")]
     Panicked(#[from] tokio::task::JoinError),
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
 }
 
 impl Classified for MaintainError {
@@ -76,7 +74,6 @@ impl Classified for MaintainError {
             Self::Letters(error) => error.class(),
             Self::Progress { .. } => Class::USER,
             Self::Panicked(_) => Class::INTERNAL,
-            Self::Ledger(error) => error.class(),
         }
     }
 }
@@ -185,7 +182,8 @@ impl Maintain {
         }
         let line =
             UpkeepLine { snapshots: done.snapshots_removed as u64, files_before: done.files_deleted as u64, ..begun };
-        self.record(line)
+        self.record(line);
+        Ok(())
     }
 
     /// Rewrites files of one partition as one. `None`: one is all there is.
@@ -212,7 +210,7 @@ impl Maintain {
             bytes_before: done.bytes_before,
             bytes_after: done.bytes_after,
             ..begun
-        })?;
+        });
         Ok(Some(done))
     }
 
@@ -232,7 +230,7 @@ impl Maintain {
     pub async fn sweep(&self, table: &LakeTable) -> Result<Vec<String>, MaintainError> {
         let begun = self.begin(table, "sweep", String::new());
         let gone = table.sweep().await?;
-        self.record(UpkeepLine { files_before: gone.len() as u64, ..begun })?;
+        self.record(UpkeepLine { files_before: gone.len() as u64, ..begun });
         Ok(gone)
     }
 
@@ -248,7 +246,7 @@ impl Maintain {
     }
 
     /// Writes a finished piece of work into the ledger; a ledger that fails does not undo the work.
-    fn record(&self, line: UpkeepLine) -> Result<(), MaintainError> {
+    fn record(&self, line: UpkeepLine) {
         let line = UpkeepLine { ended_at: self.clock.now(), ..line };
         self.pulse.with(|beats| {
             let beat = &mut beats.maintain;
@@ -260,6 +258,5 @@ impl Maintain {
         if let Err(error) = self.ledger.upkeep(&line) {
             tracing::warn!(%error, "the ledger could not take a piece of upkeep");
         }
-        Ok(())
     }
 }

@@ -57,7 +57,7 @@ impl Maintain {
                 continue;
             }
             let (rows, files_before, bytes_before) = (expiry.rows, expiry.files, expiry.bytes);
-            self.record(UpkeepLine { rows, files_before, bytes_before, ..begun })?;
+            self.record(UpkeepLine { rows, files_before, bytes_before, ..begun });
             return Ok(expiry);
         }
         let (table, attempts) = (kept.table.name().to_owned(), ATTEMPTS as u32);
@@ -69,7 +69,7 @@ impl Maintain {
         let readers = kept.readers().await?;
         let version = kept.table.load().await?;
         let now = self.clock.now();
-        let before = kept.keep.map_or(Micros::MIN, |keep| maintaining::limit(now, keep));
+        let before = kept.keep.map_or(Micros::MIN, |keep| now.saturating_sub(keep));
         let shape = kept.table.shape();
         let mut expiry = Expiry { table: kept.table.name().to_owned(), before, ..Expiry::default() };
         let Some((_, by)) = shape.def().partition else { return Ok((version, expiry)) };

@@ -89,11 +89,6 @@ pub fn may_expire(span: &Range<Micros>, newest: i64, read: i64, held: &BTreeSet<
     if held.iter().any(needs) { Err(Needed::Held) } else { Ok(()) }
 }
 
-/// The instant before which rows may go, for a table whose rows are kept for `keep`.
-pub fn limit(now: Micros, keep: Micros) -> Micros {
-    now.saturating_sub(keep)
-}
-
 /// Bytes that a table will have in a year, if it goes on as in its last days: `recent` are the bytes of the partitions of
 /// the last `days` days, `now` what it has. `keep`: how long rows stay, if not for ever.
 pub fn in_a_year(now: u64, recent: u64, days: f64, keep: Option<Micros>) -> u64 {
