@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use arrow::datatypes::DataType;
 use contrail_lake::{Change, Edit, LakeTable, Place};
 use contrail_types::{Column, Transform};
@@ -104,7 +104,7 @@ fn partition(text: &str) -> Result<Option<(String, Transform)>> {
         Some((rest.strip_suffix(')')?.trim().to_owned(), by))
     };
     let wanted = || Usage(format!("{text:?}: partitions are hour(COLUMN), day(COLUMN) or none"));
-    parsed().map(Some).with_context(wanted)
+    Ok(Some(parsed().ok_or_else(wanted)?))
 }
 
 impl ColumnType {

@@ -75,7 +75,7 @@ def refused():
         "purge": lambda: catalog.purge_table("aviation.states_raw"),
         "rename": lambda: catalog.rename_table("aviation.states", "aviation.mine"),
         "progress": lambda: states.transaction().set_properties({"contrail.built.states_raw": "0"}).commit_transaction(),
-        "shape": lambda: states.update_schema().delete_column("callsign").commit(),
+        "shape": lambda: states.update_schema().delete_column("is_airborne").commit(),
     }
     said = {}
     for what, attempt in tries.items():
