@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod disk;
+mod engines;
 mod faults;
 mod iceberg;
 mod kafka_live;
