@@ -11,7 +11,7 @@ RELEASE_BINARY := $(TARGET)/release/contrail
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/test-results -prune -o -type f -print 2>/dev/null)
 CARGO_LOCKED := --locked
 
-.PHONY: help setup demo build print-binary test services services-stop services-env check soak bench fmt notices clean-data
+.PHONY: help setup demo build print-binary test services services-stop services-env check soak test-engines bench fmt notices clean-data
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,12 +55,17 @@ check: ## formatting, clippy, tidy, web lint and types, licences, NOTICES, advis
 	@$(MAKE) --no-print-directory web/dist/index.html
 	@cargo xtask check
 
-soak: ## 1,000 kills at random moments on the real binary, and as many over a real Kafka (KILLS=n)
+soak: ## 1,000 kills at random moments on the real binary, as many over a real Kafka, ten minutes beside others (KILLS=n)
 	@scripts/setup all
 	@$(MAKE) --no-print-directory web/dist/index.html
 	@scripts/services start >/dev/null
 	@set -a; eval "$$(scripts/services env)"; set +a; CI=true CONTRAIL_LONG=1 CONTRAIL_KILLS=$(or $(KILLS),1000) \
 		cargo test $(CARGO_LOCKED) --workspace --test it -- --nocapture --test-threads 1 kill slept
+
+test-engines: ## Spark, DuckDB and PyIceberg read and write our tables; fetches 450 MB once (docs/iceberg.md)
+	@scripts/setup build test engines
+	@$(MAKE) --no-print-directory web/dist/index.html
+	@CI=true cargo test $(CARGO_LOCKED) --workspace --test it -- --ignored --nocapture --test-threads 1 engines::
 
 bench: ## measure every stage (see benches/README.md)
 	@$(MAKE) --no-print-directory build

@@ -27,6 +27,8 @@ pub struct StreamState {
     /// The name under which offsets count in the table, and the next to land.
     pub name: String,
     pub landed: Offsets,
+    /// When rows landed last, whoever the lander was.
+    pub landed_at: Option<Micros>,
     /// Since when nothing can be asked, and why.
     pub error: Option<(Micros, String)>,
     /// Ends and landed offsets of the last minute, oldest first.
@@ -54,7 +56,11 @@ impl StreamState {
         match raw.load().await {
             Ok(version) => {
                 self.name = landing::name_of(version.properties(), &bounds.stream);
-                self.landed = landing::offsets(version.properties(), &self.name).unwrap_or_default();
+                let landed = landing::offsets(version.properties(), &self.name).unwrap_or_default();
+                if landed != self.landed {
+                    self.landed_at = Some(version.updated_at());
+                }
+                self.landed = landed;
             }
             Err(error) => self.error = Some((now, chain(&error))),
         }

@@ -23,6 +23,10 @@ use crate::letters;
 use crate::rules::deriving::{self, Progress};
 use crate::rules::landing;
 
+/// Said of a table whose rows are not those that its files hold.
+const DELETED: &str = "another engine has written row-level deletes, which contrail does not apply: rewrite the files there \
+                       (Spark: CALL system.rewrite_data_files with delete-file-threshold = 1)";
+
 /// What was found of one table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
@@ -65,7 +69,9 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
     })
     .await??;
     let number = |column: usize, row: usize| counted.column(column).as_primitive::<Int64Type>().value(row);
-    let mut findings = Vec::new();
+    let deleted =
+        [(raw, &version), (dead, &dead_version)].into_iter().filter(|(_, version)| version.has_foreign_deletes());
+    let mut findings: Vec<_> = deleted.map(|(table, _)| Finding::new(table.name(), false, DELETED.into())).collect();
     for row in 0..counted.num_rows() {
         let stream = counted.column(0).as_string::<i32>().value(row);
         let partition = counted.column(1).as_primitive::<Int32Type>().value(row);
@@ -141,6 +147,9 @@ pub async fn derived(
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Finding, BuildError> {
     let own = table.load().await?;
+    if own.has_foreign_deletes() {
+        return Ok(Finding::new(&model.name, false, DELETED.into()));
+    }
     let says = Progress::read(own.properties())?;
     let unit = Unit::of(model.kind);
     let mut sources = Vec::new();

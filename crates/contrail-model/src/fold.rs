@@ -67,17 +67,7 @@ impl Fold {
             by_hour.entry(*hour).or_default().push(row);
         }
         for (hour, rows) in by_hour {
-            let span = self.spans.entry(hour).or_insert_with(|| Span {
-                columns: self
-                    .schema
-                    .fields()
-                    .iter()
-                    .zip(&self.ops)
-                    .map(|(f, op)| Store::new(f.data_type(), *op))
-                    .collect(),
-                index: HashTable::new(),
-                rows: 0,
-            });
+            let span = self.spans.entry(hour).or_insert_with(|| Span::empty(&self.schema, &self.ops));
             let places = span.places(&self.hasher, self.time, &columns, &keys, &hashes, &rows);
             for (store, column) in span.columns.iter_mut().zip(&columns) {
                 store.merge(column, &rows, &places);
@@ -132,7 +122,7 @@ impl Fold {
         concat_batches(&self.schema, &batches).map_err(arrow)
     }
 
-    /// The hours that are held.
+    /// The hours that are held, those of which it is known that they have no rows as well.
     pub fn hours(&self) -> Vec<Micros> {
         self.spans.keys().copied().collect()
     }
@@ -142,10 +132,10 @@ impl Fold {
         self.spans.remove(&hour);
     }
 
-    /// Puts exactly these rows in the place of what is held of the given hours.
+    /// Puts exactly these rows in the place of what is held of the given hours; one that gets none is held as empty.
     pub fn replace(&mut self, hours: &[Micros], batch: &RecordBatch) -> Result<(), EngineError> {
         for hour in hours {
-            self.forget(*hour);
+            self.spans.insert(*hour, Span::empty(&self.schema, &self.ops));
         }
         self.merge(batch)
     }
@@ -162,6 +152,11 @@ impl Fold {
 }
 
 impl Span {
+    fn empty(schema: &SchemaRef, ops: &[Op]) -> Self {
+        let columns = schema.fields().iter().zip(ops).map(|(f, op)| Store::new(f.data_type(), *op)).collect();
+        Self { columns, index: HashTable::new(), rows: 0 }
+    }
+
     /// Where each of the rows' keys is; keys not seen before get a place of their own.
     fn places(
         &mut self,

@@ -35,6 +35,13 @@ pub struct Watched {
     pub peers: Peers,
 }
 
+impl Watched {
+    /// When rows landed last: here, or in another process, as the table tells.
+    pub fn landed_at(&self) -> Option<Micros> {
+        self.line.pulse.read().land.landed_at.max(self.seen.borrow().landed_at)
+    }
+}
+
 /// [`Node`] over a line.
 pub struct LineNode {
     pub watched: Watched,
@@ -187,12 +194,11 @@ impl LineNode {
     }
 
     fn now(&self) -> Now {
-        let beats = self.line.pulse.read();
         let sky_time = self.live.sky_time();
         let answer = self.live.status().answer_time.map(|time| time.0);
         let airborne = sky_time.map(|_| airborne(&self.live));
         let data_age_s = sky_time.zip(answer).map(|(now, answer)| (now - answer) as f64 / 1e6);
-        Now { airborne, data_age_s, landed_at: beats.land.landed_at }
+        Now { airborne, data_age_s, landed_at: self.watched.landed_at() }
     }
 
     /// The first hour that the folds hold.

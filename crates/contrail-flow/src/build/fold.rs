@@ -126,7 +126,7 @@ impl FoldTable {
         Ok(touched)
     }
 
-    /// The definition: each hour from all of its rows.
+    /// The definition: each hour from all of its rows. One that has none any more is empty, whatever the lake still has.
     async fn recompute(
         &mut self,
         input: &LakeTable,
@@ -140,9 +140,7 @@ impl FoldTable {
             let name = self.input().to_owned();
             blocking(move || {
                 let folded = engine.run(&model, &[(&name, rows)])?;
-                let mut memory = memory.lock().unwrap();
-                memory.forget(hour);
-                Ok(memory.merge(&folded)?)
+                Ok(memory.lock().unwrap().replace(&[hour], &folded)?)
             })
             .await?;
         }

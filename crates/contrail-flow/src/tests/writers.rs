@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use contrail_lake::Change;
+use contrail_types::Transform;
 use contrail_types::time::{DAY, HOUR, MINUTE, SECOND};
 
 use super::beside_others;
@@ -179,6 +181,31 @@ fn hours_rebuilt_on_command_are_the_same_hours() {
     world.assert_equals(&told[..10], "rebuilt");
     world.flow(&told, 100).unwrap();
     world.assert_equals(&told, "after a rebuild");
+}
+
+#[test]
+fn an_hour_that_another_program_has_emptied_is_empty_in_folds_and_marts() {
+    let _turn = beside_others();
+    let told = story();
+    let world = World::new(few());
+    world.flow(&told, 100).unwrap();
+    world.run(async |node| {
+        let mut builder = node.builder().await.unwrap();
+        while builder.step().await.unwrap() {}
+        let states = node.table("states").await;
+        let (before, all) = (states.load().await.unwrap(), hours(&node).await);
+        let hour = *all.first().unwrap();
+        let none = Change::overwrite_partitions([Transform::Hour.value(hour)], before.sequence_number(), Vec::new());
+        states.commit(none, |_| Ok(())).await.unwrap();
+        step_on(&node, &mut builder).await;
+        builder.publish().await.unwrap();
+        for table in ["aircraft_hours", "hourly_activity"] {
+            let lines = node.lines(table, &["epoch_us(hour)"]).await.unwrap();
+            assert!(!lines.is_empty() && !lines.contains(&hour.to_string()), "{table}: {hour} in {lines:?}");
+        }
+        builder.rebuild(&all_of(&BTreeSet::from([hour]))).await.unwrap();
+    });
+    world.assert_equals(&told, "emptied, and built anew");
 }
 
 #[test]

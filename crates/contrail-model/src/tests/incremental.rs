@@ -190,6 +190,10 @@ fn an_hour_that_is_let_go_gives_no_rows() {
     assert_eq!(fold.batch(&[hour + HOUR]).unwrap().num_rows(), 0);
     fold.replace(&[hour], &rows).unwrap();
     assert_eq!(concat_batches(&rows.schema(), [&fold.batch(&[hour]).unwrap()]).unwrap(), rows);
+    fold.replace(&[hour], &rows.slice(0, 0)).unwrap();
+    assert_eq!((fold.hours(), fold.batch(&[hour]).unwrap().num_rows()), (vec![hour], 0), "known to be empty");
+    fold.merge(&rows).unwrap();
+    assert_eq!(fold.rows(), 1);
     fold.forget(hour);
     assert!(fold.hours().is_empty() && fold.batch(&[hour]).unwrap().num_rows() == 0);
 }

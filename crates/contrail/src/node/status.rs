@@ -8,7 +8,6 @@ use contrail_source::pacer::Window;
 
 use super::Watched;
 use crate::desk::overview;
-use crate::line::Line;
 
 /// The roles of this process and of its peers, and what they do.
 pub async fn status(watched: &Watched, demo: bool) -> api::Status {
@@ -28,7 +27,7 @@ pub async fn status(watched: &Watched, demo: bool) -> api::Status {
         feeds: beats.feeds.values().map(|feed| self::feed(feed, now)).collect(),
         log: log(watched),
         spool: overview::spool(line).await,
-        lake: Some(lake(line, &beats).await),
+        lake: Some(lake(watched, &beats).await),
         build: Some(api::BuildStatus {
             built_at: beats.build.built_at.map(Time),
             held_hours: beats.build.held_hours.iter().copied().map(Time).collect(),
@@ -45,6 +44,14 @@ pub async fn status(watched: &Watched, demo: bool) -> api::Status {
     for peer in watched.peers.said() {
         status.roles.extend(peer.roles.into_iter().filter(|role| role.role != "health"));
         status.feeds.extend(peer.feeds);
+        if let (Some(lake), Some(theirs)) = (&mut status.lake, peer.lake) {
+            lake.landed_at = lake.landed_at.max(theirs.landed_at);
+            lake.landed_rows = lake.landed_rows.into_iter().chain(theirs.landed_rows).reduce(|a, b| a + b);
+        }
+        if let (Some(build), Some(theirs)) = (&mut status.build, peer.build) {
+            build.built_at = build.built_at.max(theirs.built_at);
+            build.held_hours.extend(theirs.held_hours);
+        }
         status.spool = status.spool.or(peer.spool);
         status.backfill = status.backfill.or(peer.backfill);
     }
@@ -115,8 +122,8 @@ fn log(watched: &Watched) -> Option<api::LogStatus> {
     })
 }
 
-async fn lake(line: &Line, beats: &Beats) -> api::LakeStatus {
-    let mut tables = Vec::new();
+async fn lake(watched: &Watched, beats: &Beats) -> api::LakeStatus {
+    let (line, mut tables) = (&watched.line, Vec::new());
     for name in line.house.tables().await.unwrap_or_default() {
         let Ok(table) = line.house.table(&name).await else { continue };
         let Ok(version) = table.load().await else { continue };
@@ -129,7 +136,7 @@ async fn lake(line: &Line, beats: &Beats) -> api::LakeStatus {
             snapshot_id: version.snapshot_id().map(|id| id.to_string()),
         });
     }
-    api::LakeStatus { landed_at: beats.land.landed_at.map(Time), landed_rows: Some(beats.land.landed_rows), tables }
+    api::LakeStatus { landed_at: watched.landed_at().map(Time), landed_rows: Some(beats.land.landed_rows), tables }
 }
 
 /// What the map shows beside the sky: the feed that is worst off speaks for all.
@@ -158,7 +165,7 @@ pub fn pulse(watched: &Watched, demo: bool) -> live::Pulse {
         next_fetch_at: next.map(|time| time.0),
         interval_s: feeds.iter().filter_map(|f| f.interval_s).reduce(f64::min),
         credits: feeds.iter().find_map(|f| f.credits.clone()),
-        landed_at: beats.land.landed_at,
+        landed_at: watched.landed_at(),
         lag_rows: lag,
     }
 }

@@ -14,7 +14,7 @@ use super::sky::record;
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/iceberg.py");
 
 /// A Python with PyIceberg; without one the test says so, unless it is the build server.
-fn python() -> Option<String> {
+pub fn python() -> Option<String> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.contrail/venv/bin/python");
     let python = std::env::var("CONTRAIL_PYTHON").unwrap_or_else(|_| root.to_owned());
     let works = Command::new(&python).args(["-c", "import pyiceberg, pyarrow"]).output();

@@ -2,6 +2,7 @@
 //! astray, and beside programs that are not ours.
 
 mod away;
+mod beside;
 mod clients;
 mod kills;
 mod landers;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod disk;
+mod engines;
 mod evolution;
 mod faults;
 mod iceberg;

@@ -67,6 +67,11 @@ impl Process {
 
     /// SIGKILL.
     pub fn kill(mut self) {
+        self.kill_now();
+    }
+
+    /// SIGKILL, where another one takes its place.
+    pub fn kill_now(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -79,15 +84,19 @@ impl Process {
     }
 
     /// Waits until it ends by itself: exit code, and all that it said.
-    pub fn end(mut self) -> (i32, String) {
-        let until = Instant::now() + PATIENCE;
+    pub fn end(self) -> (i32, String) {
+        self.end_within(PATIENCE)
+    }
+
+    pub fn end_within(mut self, patience: Duration) -> (i32, String) {
+        let until = Instant::now() + patience;
         while Instant::now() < until {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return (status.code().unwrap_or(-1), self.said());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("the process did not end within {PATIENCE:?}, it said:\n{}", self.said());
+        panic!("the process did not end within {patience:?}, it said:\n{}", self.said());
     }
 
     /// Waits until it answers.
