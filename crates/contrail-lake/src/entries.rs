@@ -52,7 +52,8 @@ impl Entries {
         if let Some(list) = self.cached().lists.get(&snapshot.snapshot_id()) {
             return Ok(list.clone());
         }
-        let list = Arc::new(read_list(table, metadata, snapshot.manifest_list()).await?);
+        let path = snapshot.manifest_list();
+        let list = Arc::new(read_list(table, metadata, path).await.map_err(|error| table.damaged(path, error))?);
         self.cached().lists.insert(snapshot.snapshot_id(), list.clone());
         Ok(list)
     }
@@ -63,7 +64,8 @@ impl Entries {
             return Ok(manifest.clone());
         }
         let doing = || format!("read manifest {}", file.manifest_path);
-        let decoded = file.load_manifest(&table.store.files()).await.doing(doing)?;
+        let decoded = file.load_manifest(&table.store.files()).await.doing(doing);
+        let decoded = decoded.map_err(|error| table.damaged(&file.manifest_path, error))?;
         let columns = table.shape().columns.clone();
         let live = decoded
             .into_parts()
@@ -109,7 +111,7 @@ pub(crate) async fn read_list(
     Ok(list.consume_entries().into_iter().collect())
 }
 
-fn live_file(entry: ManifestEntry, manifest: &ManifestFile, columns: &ColumnIds) -> LiveFile {
+pub(crate) fn live_file(entry: ManifestEntry, manifest: &ManifestFile, columns: &ColumnIds) -> LiveFile {
     let sequence_number = entry.sequence_number.unwrap_or(manifest.sequence_number);
     LiveFile {
         path: entry.data_file.file_path().to_owned(),

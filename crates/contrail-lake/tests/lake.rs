@@ -6,6 +6,8 @@
 mod columns;
 #[path = "lake/commits.rs"]
 mod commits;
+#[path = "lake/full_disk.rs"]
+mod full_disk;
 #[path = "lake/history.rs"]
 mod history;
 #[path = "lake/proxy.rs"]
@@ -14,8 +16,12 @@ mod proxy;
 mod pyiceberg;
 #[path = "lake/races.rs"]
 mod races;
+#[path = "lake/relocate.rs"]
+mod relocate;
 #[path = "lake/remote_live.rs"]
 mod remote_live;
+#[path = "lake/repair.rs"]
+mod repair;
 #[path = "lake/support.rs"]
 mod support;
 #[path = "lake/travel.rs"]
