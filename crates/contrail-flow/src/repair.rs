@@ -299,7 +299,7 @@ impl Source {
                 spans.iter().any(|span| (*span..*span + length).contains(&hour))
             }),
         };
-        self.table.hold(self.files.iter().filter(|file| holds(file))).await?;
+        drop(self.table.hold(self.files.iter().filter(|file| holds(file))).await?);
         Ok(())
     }
 }

@@ -14,6 +14,8 @@ mod node;
 #[cfg(test)]
 mod pages;
 mod peers;
+mod relocate;
+mod repair;
 mod show;
 mod signals;
 mod sky;

@@ -56,6 +56,10 @@ pub async fn tables(config: Config, command: Option<Tables>, json: bool) -> Resu
         Some(Tables::Compact { table, dry_run }) => upkeep::compact(config, table.as_deref(), dry_run, json).await,
         Some(Tables::Expire { table, dry_run }) => upkeep::expire(config, table.as_deref(), dry_run, json).await,
         Some(Tables::Orphans { table, delete }) => upkeep::orphans(config, table.as_deref(), delete, json).await,
+        Some(Tables::Relocate(asked)) => crate::relocate::run(config, asked, json).await,
+        Some(Tables::Repair { table, deep, dry_run }) => {
+            crate::repair::run(config, table.as_deref(), deep, dry_run, json).await
+        }
         Some(Tables::Evolve { dry_run }) => crate::evolve::run(config, dry_run, json).await,
     }
 }

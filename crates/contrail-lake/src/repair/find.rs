@@ -47,6 +47,9 @@ impl Expected {
     }
 }
 
+/// The snapshot that a version is told from, and the files that it comes to.
+type Rebuilt = (Option<i64>, BTreeMap<String, Arc<LiveFile>>);
+
 /// Where to look.
 pub(super) struct Search<'a> {
     pub table: &'a LakeTable,
@@ -131,7 +134,7 @@ impl<'a> Search<'a> {
     /// The live files of a snapshot whose list is lost: those of the nearest readable one before it (returned too; none is
     /// the empty table), changed by what each snapshot's own manifests say. `None` if the totals in the snapshot's summary
     /// are others.
-    pub fn rebuilt(&self, lost: &SnapshotRef) -> Option<(Option<i64>, BTreeMap<String, Arc<LiveFile>>)> {
+    pub fn rebuilt(&self, lost: &SnapshotRef) -> Option<Rebuilt> {
         let (mut chain, mut base) = (vec![lost.snapshot_id()], None);
         let mut at = lost;
         while let Some(parent) = at.parent_snapshot_id() {

@@ -28,7 +28,7 @@ pub(super) async fn before(table: &str, pointer: &str, reason: String) -> Result
             readable.push((sequence, number(file), updated, file.clone(), metadata));
         }
     }
-    readable.sort_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
+    readable.sort_by_key(|found| (found.0, found.1, found.2));
     let (sequence, found, _, instead, metadata) =
         readable.pop().ok_or_else(|| hopeless("no metadata file of its folder can be read"))?;
     let commits = lost.zip(found).map_or(1, |(lost, found)| i64::from(lost.saturating_sub(found)).max(1));

@@ -104,8 +104,9 @@ pub(super) async fn plan(
         },
     };
     let tags = planner.tags(&base, &main, &lost);
-    let let_go: Vec<i64> = metadata.snapshots().map(|s| s.snapshot_id()).filter(|id| !seen.is_whole(*id)).collect();
-    for snapshot in metadata.snapshots().filter(|snapshot| let_go.contains(&snapshot.snapshot_id())) {
+    let mut let_go = Vec::new();
+    for snapshot in snapshots(&metadata).into_iter().filter(|snapshot| !seen.is_whole(snapshot.snapshot_id())) {
+        let_go.push(snapshot.snapshot_id());
         let (snapshot_id, at) = (snapshot.snapshot_id(), time(snapshot.timestamp_ms()));
         planner.damage.versions.push(LostVersion { snapshot_id, at });
     }
@@ -115,10 +116,17 @@ pub(super) async fn plan(
     Ok((Plan { base, main, tags, let_go, properties, unset, log, instead }, damage))
 }
 
+/// The kept versions, oldest first.
+fn snapshots(metadata: &TableMetadata) -> Vec<&SnapshotRef> {
+    let mut all: Vec<&SnapshotRef> = metadata.snapshots().collect();
+    all.sort_by_key(|snapshot| (snapshot.sequence_number(), snapshot.snapshot_id()));
+    all
+}
+
 impl Planner<'_> {
     /// Lists and manifests that cannot be read.
     fn broken(&mut self) -> Result<(), LakeError> {
-        for snapshot in self.metadata.snapshots() {
+        for snapshot in snapshots(self.metadata) {
             match self.seen.lists.get(&snapshot.snapshot_id()) {
                 Some(Err(reason)) => self.damage.broken.push(Broken {
                     path: snapshot.manifest_list().to_owned(),
@@ -178,9 +186,8 @@ impl Planner<'_> {
             self.found(&add);
             return Ok(Part { add, ..Part::default() });
         }
-        let mut before: Vec<&SnapshotRef> =
-            self.metadata.snapshots().filter(|snapshot| self.seen.is_readable(snapshot.snapshot_id())).collect();
-        before.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.sequence_number()));
+        let readable = |snapshot: &&SnapshotRef| self.seen.is_readable(snapshot.snapshot_id());
+        let before: Vec<&SnapshotRef> = snapshots(self.metadata).into_iter().rev().filter(readable).collect();
         for snapshot in before {
             let progress = self.progress(snapshot);
             if progress.is_none() && self.look.exact {

@@ -49,7 +49,10 @@ impl Drop for Disk {
 fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() { found.extend(files_below(&entry)) } else { drop(found.insert(entry)) }
+        match entry.is_dir() {
+            true => found.extend(files_below(&entry)),
+            false => found.extend([entry]),
+        }
     }
     found
 }
