@@ -60,6 +60,11 @@ pub enum BuildError {
         rfc3339(*.hour)
     )]
     BeforeHorizon { table: String, hour: Micros },
+    #[error(
+        "{} cannot be rebuilt: rows of {table} that it was made from are gone with their files. What stands stays",
+        rfc3339(*.hour)
+    )]
+    Incomplete { table: String, hour: Micros },
     #[error("there is no model {0}; `contrail assets` lists them")]
     NoModel(String),
 }
@@ -72,7 +77,7 @@ impl Classified for BuildError {
             Self::Engine(e) => e.class(),
             Self::Moved(_) | Self::Stale(_) => Class::EXTERNAL,
             Self::Arrow(_) | Self::Panicked(_) | Self::Crashed(_) => Class::INTERNAL,
-            Self::BeforeHorizon { .. } | Self::NoModel(_) => Class::USER,
+            Self::BeforeHorizon { .. } | Self::Incomplete { .. } | Self::NoModel(_) => Class::USER,
         }
     }
 }

@@ -16,6 +16,7 @@ use contrail_lake::{Change, CommitFailed, FenceFailure, LakeError, LakeTable, Ve
 use contrail_log::{Chunk, CodecError, DeadLetter, Decoder, Messages, Registry};
 use contrail_types::Micros;
 
+use crate::rules::Properties;
 use crate::rules::landing::{self, Refused};
 use crate::rules::letters::{self as rules, Spans};
 
@@ -339,10 +340,10 @@ pub(crate) fn dead_letters(dead: &RecordBatch) -> Vec<DeadLetter> {
 }
 
 /// Offsets of a stream that have been replayed, as (stream, partition, first, end) for whoever counts rows.
-pub fn replayed_spans(version: &Version) -> Result<Vec<(String, i32, Range<i64>)>, Refused> {
+pub fn replayed_spans(says: &Properties) -> Result<Vec<(String, i32, Range<i64>)>, Refused> {
     let mut all = Vec::new();
-    for stream in rules::streams(version.properties()) {
-        for (partition, spans) in rules::replayed(version.properties(), stream)? {
+    for stream in rules::streams(says) {
+        for (partition, spans) in rules::replayed(says, stream)? {
             all.extend(spans.into_iter().map(|(first, end)| (stream.to_owned(), partition, first..end)));
         }
     }

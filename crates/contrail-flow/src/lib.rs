@@ -4,7 +4,7 @@
 //! `source` (feeds into the log), `land` (log into `states_raw`), `build` (derived tables and marts), `maintain` (all tables
 //! small and quick). [`evolve`] gives
 //! `states_raw` columns that the stream has, [`letters`] is what can be done with dead letters, [`stream`] the stream
-//! under observation; [`data_dir`] and [`ledger`] are what they share on disk.
+//! under observation, [`repair`] what is done about tables that have lost files; [`data_dir`] and [`ledger`] are what they share on disk.
 
 pub mod build;
 pub mod data_dir;
@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod letters;
 pub mod maintain;
 pub mod pulse;
+pub mod repair;
 pub mod rules;
 pub mod source;
 pub mod stream;

@@ -2,13 +2,14 @@
 //!
 //! Every commit that consumes input says, in the same compare-and-set, how far. [`landing`] holds the rules for offsets
 //! of a log, [`starting`] those for where to begin, [`deriving`] those for tables made from other tables, [`maintaining`]
-//! those for what may be rewritten or go. Nothing here reads or writes anything; the loops of this crate ask these
+//! those for what may be rewritten or go, [`mending`] those for what is gone. Nothing here reads or writes anything; the loops of this crate ask these
 //! functions at every attempt of every commit, against the table as it was just loaded.
 
 pub mod deriving;
 pub mod landing;
 pub mod letters;
 pub mod maintaining;
+pub mod mending;
 pub mod starting;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ mod faulty;
 mod held;
 mod kafka_live;
 mod letters;
+mod lost;
 mod maintaining;
 mod oracle;
 mod sky;

@@ -21,7 +21,7 @@ use crate::build::append::{may_hold, touched};
 use crate::build::{BuildError, input};
 use crate::letters;
 use crate::rules::deriving::{self, Progress};
-use crate::rules::landing;
+use crate::rules::{Properties, landing, mending};
 
 /// Said of a table whose rows are not those that its files hold.
 const DELETED: &str = "another engine has written row-level deletes, which contrail does not apply: rewrite the files there \
@@ -42,14 +42,51 @@ impl Finding {
     }
 }
 
-/// Rows and dead letters together hold each offset once and without a gap, up to what the table says has landed.
-pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Result<Vec<Finding>, BuildError> {
-    let dead_version = dead.load().await?;
-    let version = raw.load().await?;
-    let (rows, letters) = (input(raw, every(&version)).await?, input(dead, every(&dead_version)).await?);
-    let landed = ("landed".to_owned(), Input::batch(landed(&version)?));
-    let replayed = ("replayed".to_owned(), Input::batch(replayed(&version)?));
-    let inputs = [(raw.name().to_owned(), rows), (dead.name().to_owned(), letters), landed, replayed];
+/// A table, some of its files, and what it says of itself.
+pub(crate) type Side<'a> = (&'a LakeTable, &'a [Arc<LiveFile>], &'a Properties);
+
+/// Offsets of one partition of a log that stand in rows and dead letters.
+pub(crate) struct Count {
+    pub stream: String,
+    pub partition: i32,
+    pub rows: i64,
+    pub distinct: i64,
+    pub first: i64,
+    pub last: i64,
+}
+
+/// What the tables say of offsets of one partition that are not there.
+#[derive(Default)]
+pub(crate) struct Accounts {
+    /// Without a message, given up, or purged.
+    pub holes: i64,
+    /// Taken by retention.
+    pub gone: i64,
+    /// Lost with files.
+    pub lost: i64,
+    /// The first of those that were there once.
+    pub first: Option<i64>,
+}
+
+impl Accounts {
+    pub fn of(raw: &Properties, dead: &Properties, stream: &str, partition: i32) -> Self {
+        let holes = landing::holes(raw, stream).unwrap_or_default();
+        let purged = landing::purged(dead, stream).unwrap_or_default();
+        let holes = [holes, purged].iter().filter_map(|count| count.get(&partition)).sum();
+        let expired = landing::expired(raw, stream).unwrap_or_default().remove(&partition);
+        let lost = [raw, dead].map(|of| mending::lost(of, stream).unwrap_or_default().remove(&partition));
+        let first = [expired].iter().chain(&lost).flatten().map(|gone| gone.first).min();
+        let lost = lost.iter().flatten().map(|lost| lost.rows).sum();
+        Self { holes, gone: expired.map_or(0, |expired| expired.rows), lost, first }
+    }
+}
+
+/// Counts the offsets that stand in rows and dead letters.
+pub(crate) async fn count(raw: Side<'_>, dead: Side<'_>, engine: &Engine) -> Result<Vec<Count>, BuildError> {
+    let (rows, letters) = (input(raw.0, raw.1).await?, input(dead.0, dead.1).await?);
+    let landed = ("landed".to_owned(), Input::batch(landed(raw.2)?));
+    let replayed = ("replayed".to_owned(), Input::batch(replayed(raw.2)?));
+    let inputs = [(raw.0.name().to_owned(), rows), (dead.0.name().to_owned(), letters), landed, replayed];
     let engine = engine.clone();
     let counted = tokio::task::spawn_blocking(move || {
         // Dead letters are committed first: those beyond what has landed wait for the rows beside them.
@@ -69,21 +106,34 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
     })
     .await??;
     let number = |column: usize, row: usize| counted.column(column).as_primitive::<Int64Type>().value(row);
-    let deleted =
-        [(raw, &version), (dead, &dead_version)].into_iter().filter(|(_, version)| version.has_foreign_deletes());
+    let counts = (0..counted.num_rows()).map(|row| Count {
+        stream: counted.column(0).as_string::<i32>().value(row).to_owned(),
+        partition: counted.column(1).as_primitive::<Int32Type>().value(row),
+        rows: number(2, row),
+        distinct: number(3, row),
+        first: number(4, row),
+        last: number(5, row),
+    });
+    Ok(counts.collect())
+}
+
+/// Rows and dead letters together hold each offset once and without a gap, up to what the table says has landed.
+pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Result<Vec<Finding>, BuildError> {
+    let dead_version = dead.load().await?;
+    let version = raw.load().await?;
+    let (rows, letters): (Vec<_>, Vec<_>) =
+        (every(&version).cloned().collect(), every(&dead_version).cloned().collect());
+    let (says, dead_says) = (version.properties(), dead_version.properties());
+    let deleted = [(raw, &version), (dead, &dead_version)].into_iter();
+    let deleted = deleted.filter(|(_, version)| version.has_foreign_deletes());
     let mut findings: Vec<_> = deleted.map(|(table, _)| Finding::new(table.name(), false, DELETED.into())).collect();
-    for row in 0..counted.num_rows() {
-        let stream = counted.column(0).as_string::<i32>().value(row);
-        let partition = counted.column(1).as_primitive::<Int32Type>().value(row);
-        let (rows, distinct, first, last) = (number(2, row), number(3, row), number(4, row), number(5, row));
-        let said = landing::offsets(version.properties(), stream).unwrap_or_default();
-        let next = said.get(&partition).copied().unwrap_or(0);
-        let holes = landing::holes(version.properties(), stream).unwrap_or_default();
-        let purged = landing::purged(dead_version.properties(), stream).unwrap_or_default();
-        let holes = [holes, purged].iter().filter_map(|count| count.get(&partition)).sum::<i64>();
-        // What retention has taken was there once, from its first offset on.
-        let expired = landing::expired(version.properties(), stream).unwrap_or_default().get(&partition).copied();
-        let (gone, begun) = expired.map_or((0, first), |expired| (expired.rows, expired.first.min(first)));
+    for found in count((raw, &rows, says), (dead, &letters, dead_says), engine).await? {
+        let Count { stream, partition, rows, distinct, first, last } = found;
+        let next = landing::offsets(says, &stream).unwrap_or_default().get(&partition).copied().unwrap_or(0);
+        // What retention has taken, and what is lost, was there once, from its first offset on.
+        let accounts = Accounts::of(says, dead_says, &stream, partition);
+        let (holes, gone) = (accounts.holes, accounts.gone + accounts.lost);
+        let begun = accounts.first.map_or(first, |said| said.min(first));
         let wrong = if rows != distinct {
             Some(format!("{} offsets stand twice", rows - distinct))
         } else if last - begun + 1 - rows - gone > holes {
@@ -97,9 +147,17 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
         };
         let but =
             if holes > 0 { format!(" but {holes} that never had a message, or were given up") } else { String::new() };
-        let over = if gone > 0 { format!("; {gone} more have outlived their time") } else { String::new() };
-        let good =
-            format!("offsets {first} to {last} of {stream}, partition {partition}: each once, none missing{but}{over}");
+        let over = match accounts.gone {
+            0 => String::new(),
+            n => format!("; {n} more have outlived their time"),
+        };
+        let lost = match accounts.lost {
+            0 => String::new(),
+            n => format!("; {n} more are lost with files that are gone"),
+        };
+        let good = format!(
+            "offsets {first} to {last} of {stream}, partition {partition}: each once, none missing{but}{over}{lost}"
+        );
         findings.push(Finding::new(raw.name(), wrong.is_none(), wrong.unwrap_or(good)));
     }
     if findings.is_empty() {
@@ -109,8 +167,8 @@ pub async fn offsets(raw: &LakeTable, dead: &LakeTable, engine: &Engine) -> Resu
 }
 
 /// What the raw table says has been replayed of dead letters, as rows.
-fn replayed(version: &Version) -> Result<RecordBatch, BuildError> {
-    let spans = letters::replayed_spans(version).unwrap_or_default();
+fn replayed(says: &Properties) -> Result<RecordBatch, BuildError> {
+    let spans = letters::replayed_spans(says).unwrap_or_default();
     let number = |of: fn(&Range<i64>) -> i64| spans.iter().map(|(_, _, span)| of(span)).collect::<Vec<_>>();
     Ok(RecordBatch::try_from_iter([
         ("log_stream", Arc::new(StringArray::from_iter_values(spans.iter().map(|(s, ..)| s))) as ArrayRef),
@@ -121,10 +179,10 @@ fn replayed(version: &Version) -> Result<RecordBatch, BuildError> {
 }
 
 /// What the raw table says has landed, as rows.
-fn landed(version: &Version) -> Result<RecordBatch, BuildError> {
+fn landed(says: &Properties) -> Result<RecordBatch, BuildError> {
     let (mut streams, mut partitions, mut next) = (Vec::new(), Vec::new(), Vec::new());
-    for stream in landing::streams(version.properties()) {
-        for (partition, offset) in landing::offsets(version.properties(), stream).unwrap_or_default() {
+    for stream in landing::streams(says) {
+        for (partition, offset) in landing::offsets(says, stream).unwrap_or_default() {
             streams.push(stream);
             partitions.push(partition);
             next.push(offset);
@@ -177,7 +235,7 @@ pub async fn derived(
     progress(spans.len(), spans.len());
     let left_out = match left_out {
         0 => String::new(),
-        n => format!("; left out {n} {} that grow, are held, or lie beyond what is kept", unit.name),
+        n => format!("; left out {n} {} that grow, are held, or lie beyond what is kept or left", unit.name),
     };
     Ok(Finding::new(
         &model.name,
@@ -239,7 +297,10 @@ impl Source<'_> {
         let horizon = self.version.property("contrail.horizon").and_then(|h| h.parse().ok());
         let mut files = self.version.live_files().filter(|file| Self::holds(unit, file, span));
         let newer = files.any(|file| file.data_sequence_number > self.built);
-        !deriving::before_horizon(span, lag, horizon) && (unit.kind == Kind::Append || !newer)
+        let raw = unit.kind == Kind::Append;
+        let gone = mending::incomplete(self.version.properties());
+        let lacks = mending::lacks(&gone, span..=span + unit.length - 1, raw);
+        !deriving::before_horizon(span, lag, horizon) && !lacks && (raw || !newer)
     }
 
     fn files(&self, unit: &Unit, span: Micros) -> impl Iterator<Item = &Arc<LiveFile>> {

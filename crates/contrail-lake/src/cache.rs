@@ -94,17 +94,43 @@ impl LakeTable {
                 return Err(StoreError::new("read", &self.0.location, Trouble::Setting, reason).into());
             }
             (Store::Local, _) => {
-                let paths = files.iter().map(|(path, _)| local_path(path)).collect();
+                let paths = self.all_there(files).await?;
                 return Ok(Held { paths, _pin: pin, _copies: Vec::new() });
             }
         };
         let fetched = files.into_iter().map(|(path, bytes)| {
-            let (cache, store) = (cache.clone(), store.clone());
-            async move { cache.hold(&store, &path, Some(bytes)).await }
+            let (cache, store, table) = (cache.clone(), store.clone(), self.0.clone());
+            async move {
+                let held = cache.hold(&store, &path, Some(bytes)).await;
+                held.map_err(|error| table.damaged(&path, error))
+            }
         });
         let copies: Vec<Holder> = futures::stream::iter(fetched).buffered(AT_ONCE).try_collect().await?;
         let paths = copies.iter().map(|holder| cache.path(&holder.name)).collect();
         Ok(Held { paths, _pin: pin, _copies: copies })
+    }
+}
+
+impl LakeTable {
+    /// The paths of files on this machine, each looked at: who reads them next cannot say of which table they are.
+    async fn all_there(&self, files: Vec<(String, u64)>) -> Result<Vec<PathBuf>, LakeError> {
+        let name = self.name().to_owned();
+        let looked = tokio::task::spawn_blocking(move || {
+            let look = |(path, bytes): (String, u64)| {
+                let local = local_path(&path);
+                let reason = match fs::metadata(&local) {
+                    Ok(file) if file.len() == bytes => return Ok(local),
+                    Ok(file) => format!("has {} bytes instead of {bytes}", file.len()),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => "is not there".into(),
+                    Err(source) => return Err(LakeError::Io { doing: "look at", path, source }),
+                };
+                Err(LakeError::Damaged { table: name.clone(), path, reason })
+            };
+            files.into_iter().map(look).collect()
+        });
+        looked
+            .await
+            .unwrap_or_else(|panic| Err(LakeError::Batch { table: self.name().to_owned(), reason: panic.to_string() }))
     }
 }
 

@@ -103,7 +103,13 @@ pub enum CatalogError {
     Corrupt { path: String, reason: String },
     #[error("the catalog file {path}: {source}")]
     Sqlite { path: String, source: rusqlite::Error },
-    /// The catalog names a metadata file that cannot be read or written.
+    /// The catalog names a metadata file that is not there, or is none.
+    #[error(
+        "the metadata file {location} of table {table} cannot be read ({reason}): `contrail tables repair {table}` goes \
+         back to the one before it"
+    )]
+    Lost { table: String, location: String, reason: String },
+    /// A metadata file cannot be written.
     #[error("{doing}: {source}")]
     Metadata { doing: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error(transparent)]
@@ -118,7 +124,7 @@ impl Classified for CatalogError {
             Self::Corrupt { .. } | Self::NoSuchTable(_) | Self::TableExists(_) => Class::USER,
             Self::Rest(error) => error.class(),
             Self::Sqlite { .. } => Class::EXTERNAL,
-            Self::Metadata { .. } => Class::EXTERNAL,
+            Self::Metadata { .. } | Self::Lost { .. } => Class::EXTERNAL,
             Self::Crashed(_) => Class::INTERNAL,
         }
     }

@@ -1,6 +1,7 @@
 //! The one way a table changes: load, fence, stage, compare-and-set, and again on conflict.
 
 mod manifests;
+mod mend;
 mod merge;
 mod stage;
 

@@ -4,9 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::try_join_all;
-use iceberg::spec::{
-    ManifestContentType, ManifestEntry, ManifestFile, ManifestList, PartitionSpec, Snapshot, TableMetadata,
-};
+use iceberg::spec::{ManifestContentType, ManifestEntry, ManifestFile, ManifestList, Snapshot, TableMetadata};
 
 use crate::error::{Doing, LakeError};
 use crate::shape::TableShape;
@@ -55,7 +53,8 @@ impl Entries {
         if let Some(list) = self.cached().lists.get(&snapshot.snapshot_id()) {
             return Ok(list.clone());
         }
-        let list = Arc::new(read_list(table, metadata, snapshot.manifest_list()).await?);
+        let path = snapshot.manifest_list();
+        let list = Arc::new(read_list(table, metadata, path).await.map_err(|error| table.damaged(path, error))?);
         self.cached().lists.insert(snapshot.snapshot_id(), list.clone());
         Ok(list)
     }
@@ -71,15 +70,15 @@ impl Entries {
             return Ok(manifest.clone());
         }
         let doing = || format!("read manifest {}", file.manifest_path);
-        let decoded = file.load_manifest(&table.store.files()).await.doing(doing)?;
+        let decoded = file.load_manifest(&table.store.files()).await.doing(doing);
+        let decoded = decoded.map_err(|error| table.damaged(&file.manifest_path, error))?;
         let shape = table.shape();
-        let spec = metadata.partition_spec_by_id(file.partition_spec_id).map(Arc::as_ref);
         let live = decoded
             .into_parts()
             .0
             .into_iter()
             .filter(|entry| entry.is_alive())
-            .map(|entry| Arc::new(live_file(Arc::unwrap_or_clone(entry), file, &shape, spec)))
+            .map(|entry| Arc::new(live_file(Arc::unwrap_or_clone(entry), file, &shape, metadata)))
             .collect();
         let manifest = Arc::new(Manifest { file: file.clone(), live });
         self.put(manifest.clone());
@@ -118,14 +117,15 @@ pub(crate) async fn read_list(
     Ok(list.consume_entries().into_iter().collect())
 }
 
-fn live_file(
+pub(crate) fn live_file(
     entry: ManifestEntry,
     manifest: &ManifestFile,
     shape: &TableShape,
-    spec: Option<&PartitionSpec>,
+    metadata: &TableMetadata,
 ) -> LiveFile {
     let sequence_number = entry.sequence_number.unwrap_or(manifest.sequence_number);
-    let units = shape.units.of(&entry.data_file, spec);
+    let spec = metadata.partition_spec_by_id(manifest.partition_spec_id);
+    let units = shape.units.of(&entry.data_file, spec.map(Arc::as_ref));
     LiveFile {
         path: entry.data_file.file_path().to_owned(),
         partition: units.filter(|(first, last)| first == last).map(|(first, _)| first),

@@ -49,6 +49,21 @@ pub enum LakeError {
         "table {table} holds row-level deletes written by another engine; compact it there before contrail reads it"
     )]
     ForeignDeletes { table: String },
+    /// A file of a table is gone, or is not what was written.
+    #[error(
+        "table {table}: {path} {reason}: `contrail tables repair {table}` says what that loses, and makes the table readable \
+         again"
+    )]
+    Damaged { table: String, path: String, reason: String },
+    /// The folder was moved: the catalog still has the old paths.
+    #[error("table {table} was written under {from} and lies under {to} now: run `contrail tables relocate` once")]
+    Moved { table: String, from: String, to: String },
+    /// The folder was copied: whoever went on here would write into the other lake.
+    #[error(
+        "table {table} lies under {to}, but the catalog has it under {from}, where it lies as well: this is a copy. Run \
+         `contrail tables relocate` to make it a lake of its own"
+    )]
+    Copied { table: String, from: String, to: String },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -73,10 +88,13 @@ impl Classified for LakeError {
             Self::Behind(failed) => failed.class(),
             Self::Iceberg { source, .. } if source.retryable() => Class::EXTERNAL,
             Self::Iceberg { .. } | Self::Io { .. } | Self::Queue { .. } => Class::EXTERNAL,
+            // Mended beside the line, or mounted again: what can go on does.
+            Self::Damaged { .. } => Class::EXTERNAL,
             Self::Parquet { .. } => Class::EXTERNAL_FINAL,
             Self::Schema { .. } | Self::Edit { .. } | Self::Spanning { .. } | Self::ForeignDeletes { .. } => {
                 Class::USER
             }
+            Self::Moved { .. } | Self::Copied { .. } => Class::USER,
             Self::Batch { .. } | Self::Crashed(_) => Class::INTERNAL,
         }
     }

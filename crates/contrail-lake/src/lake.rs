@@ -15,7 +15,7 @@ use crate::error::LakeError;
 use crate::schema;
 use crate::schema::edit::Edit;
 use crate::shape::{Grows, TableShape};
-use crate::storage::S3Options;
+use crate::storage::{S3Options, is_remote, local_path, plain};
 use crate::table::{Inner, LakeTable};
 use crate::upkeep::queue::Queue;
 use crate::version::Version;
@@ -47,7 +47,7 @@ pub struct RemoteOptions {
 
 /// A namespace of tables. Cheap to clone; all clones share caches and pins.
 #[derive(Clone)]
-pub struct Lake(Arc<Shared>);
+pub struct Lake(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
     pub catalog: Arc<dyn TableCatalog>,
@@ -123,8 +123,7 @@ impl Lake {
         let known = self.known(&def.name);
         match self.0.catalog.load(&self.ident(&def.name), known.as_ref().map(Version::loaded)).await {
             Err(CatalogError::NoSuchTable(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-            Ok(loaded) => self.shared(def, Grows::Never, &loaded).map(Some),
+            outcome => self.shared(def, Grows::Never, &self.in_place(&def.name, outcome)?).map(Some),
         }
     }
 
@@ -142,7 +141,7 @@ impl Lake {
                     outcome => outcome?,
                 }
             }
-            outcome => outcome?,
+            outcome => self.in_place(&def.name, outcome)?,
         };
         let behind = TableShape::of(def, grows, &loaded.metadata)?.1;
         let table = self.shared(def, grows, &loaded)?;
@@ -152,6 +151,30 @@ impl Lake {
             table.commit(Change::alter(behind), |_| Ok(())).await.map_err(LakeError::behind)?;
         }
         Ok(table)
+    }
+
+    /// What was loaded, unless the table lies under the warehouse of now although the catalog has it elsewhere: its
+    /// folder was moved, or copied.
+    pub(crate) fn in_place(&self, name: &str, loaded: Result<Loaded, CatalogError>) -> Result<Loaded, LakeError> {
+        let pointer = match &loaded {
+            Ok(loaded) => &loaded.location,
+            Err(CatalogError::Lost { location, .. }) => location,
+            Err(_) => return Ok(loaded?),
+        };
+        let below = format!("/{}/{name}/metadata/", self.0.namespace);
+        if let Some(to) = self.0.warehouse.as_deref().filter(|root| !is_remote(root) && !is_remote(pointer))
+            && let Some((from, file)) = plain(pointer).split_once(below.as_str())
+            && from != to.trim_end_matches('/')
+        {
+            let here = std::fs::canonicalize(format!("{to}{below}{file}"));
+            let (table, from, to) = (name.to_owned(), from.to_owned(), to.to_owned());
+            match (here, std::fs::canonicalize(local_path(pointer))) {
+                (Ok(_), Err(_)) => return Err(LakeError::Moved { table, from, to }),
+                (Ok(here), Ok(there)) if here != there => return Err(LakeError::Copied { table, from, to }),
+                _ => {}
+            }
+        }
+        Ok(loaded?)
     }
 
     /// The table as somebody has opened it already, if it still is the one that was loaded; else a new handle.
@@ -173,7 +196,7 @@ impl Lake {
         LakeTable(open.get(table)?.upgrade()?).last_known()
     }
 
-    fn ident(&self, table: &str) -> TableIdent {
+    pub(crate) fn ident(&self, table: &str) -> TableIdent {
         TableIdent::new(NamespaceIdent::new(self.0.namespace.clone()), table.to_owned())
     }
 }

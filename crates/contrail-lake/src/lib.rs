@@ -11,7 +11,8 @@
 //! - Upkeep never fails a commit.
 //!
 //! Reading order: [`catalog`] (the seam), [`lake`], [`table`], [`shape`], [`version`], [`change`], [`commit`], then [`write`],
-//! [`read`], [`travel`], [`upkeep`], [`face`] (the catalog for other programs). `storage` and `schema` are the two borders,
+//! [`read`], [`travel`], [`upkeep`], [`face`] (the catalog for other programs), [`relocate`] and [`repair`] (a lake that was
+//! moved, or has lost files). `storage` and `schema` are the two borders,
 //! `entries` keeps manifests in memory, [`cache`] copies of a store's files on disk.
 
 pub mod cache;
@@ -20,11 +21,14 @@ pub mod change;
 pub mod commit;
 #[doc(hidden)]
 pub mod conformance;
+mod damage;
 mod entries;
 mod error;
 pub mod face;
 pub mod lake;
 pub mod read;
+pub mod relocate;
+pub mod repair;
 mod schema;
 pub mod shape;
 pub mod storage;
@@ -43,6 +47,8 @@ pub use commit::{CommitFailed, Committed, FenceFailure, SWEPT};
 pub use error::LakeError;
 pub use face::{CatalogFace, FaceError, FaceOptions};
 pub use lake::{Lake, LakeOptions, RemoteOptions};
+pub use relocate::{RelocateError, Relocation, Relocator};
+pub use repair::{Damage, Repair, RepairError};
 pub use schema::edit::{Edit, Place};
 pub use shape::TableShape;
 pub use storage::{S3Options, StoreError};

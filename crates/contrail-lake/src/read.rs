@@ -44,7 +44,7 @@ impl LakeTable {
         let mut batches = Vec::new();
         for path in paths {
             for batch in self.rows_of(path.as_ref(), &schema, WHOLE)? {
-                batches.push(batch?);
+                batches.push(batch.map_err(|error| self.0.damaged(path.as_ref(), error))?);
             }
         }
         concat_batches(&schema, &batches).map_err(|error| unreadable(self.name(), error))
@@ -73,6 +73,10 @@ fn id(field: &Field) -> Option<&str> {
 impl LakeTable {
     /// The rows of one file in batches of at most so many; a remote file comes through the cache. Blocking.
     pub(crate) fn rows_of(&self, path: &str, schema: &SchemaRef, batch_size: usize) -> Result<FileRows, LakeError> {
+        self.open_rows(path, schema, batch_size).map_err(|error| self.0.damaged(path, error))
+    }
+
+    fn open_rows(&self, path: &str, schema: &SchemaRef, batch_size: usize) -> Result<FileRows, LakeError> {
         match (&self.0.store, &self.0.lake.cache) {
             (Store::Local, _) => {
                 let source = |source| LakeError::Io { doing: "read", path: path.to_owned(), source };

@@ -97,6 +97,18 @@ impl Store {
         }
     }
 
+    /// How many bytes a file has; none if it is not there.
+    pub async fn size(&self, location: &str) -> Result<Option<u64>, LakeError> {
+        match self {
+            Self::S3(store) => Ok(store.look(location).await?.map(|seen| seen.bytes)),
+            Self::Local => match std::fs::metadata(local_path(location)) {
+                Ok(file) => Ok(Some(file.len())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(io_error("look at", location, error)),
+            },
+        }
+    }
+
     /// When the file was written, by the store's own clock; none if it is not there or cannot be asked.
     pub async fn modified(&self, location: &str) -> Option<Micros> {
         match self {

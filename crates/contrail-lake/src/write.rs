@@ -1,5 +1,6 @@
 //! Rows to data files: split by partition, sorted, Parquet, written durably, with lean column metrics.
 
+mod describe;
 mod metrics;
 mod parquet;
 pub(crate) mod place;

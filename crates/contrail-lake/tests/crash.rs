@@ -1,7 +1,7 @@
 //! A crash at every named point of writing, committing and upkeep, at each of its passes; then another process opens
 //! the lake, finds it consistent, and finishes the work.
 //!
-//! One test in a binary of its own: crash points are armed for the whole process. `CONTRAIL_SOAK=1` takes every pass of
+//! In a binary of their own, one after the other: crash points are armed for the whole process. `CONTRAIL_SOAK=1` takes every pass of
 //! every point instead of the first few.
 // tidy: allow test-binary: crash points are armed for a whole process, which other tests must not share.
 
@@ -9,12 +9,15 @@
 #[allow(dead_code)]
 mod support;
 
-use std::path::Path;
-
 use contrail_kit::crash;
-use contrail_lake::{Change, CommitFailed, FenceFailure, LakeError, LakeTable, Version};
+use contrail_lake::{
+    At, Change, CommitFailed, FenceFailure, LakeError, LakeOptions, LakeTable, RelocateError, Relocator, Version,
+};
 use contrail_types::time::{DAY, HOUR};
-use support::{FIRST_HOUR, START, Sandbox, def, ids_of, rows};
+use support::{FIRST_HOUR, START, Sandbox, copy, def, ids_of, rows};
+
+/// Points are armed for the whole process.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// The step that comes next, as the table says; every step moves it on in its own commit.
 fn next(version: &Version) -> i64 {
@@ -102,16 +105,9 @@ async fn prepare(sandbox: &Sandbox) {
     sandbox.clock.set(START + 10 * DAY);
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() { copy(&entry.path(), &target) } else { drop(std::fs::copy(entry.path(), target)) }
-    }
-}
-
 #[tokio::test]
 async fn after_a_crash_anywhere_the_table_is_whole_and_the_work_is_finished() {
+    let _turn = TURN.lock().await;
     let sandbox = Sandbox::new();
     let saved = tempfile::tempdir().unwrap();
     prepare(&sandbox).await;
@@ -157,4 +153,76 @@ async fn leftovers(sandbox: &Sandbox, table: &LakeTable, place: &str) {
     let strange: Vec<_> = fsck.orphans.iter().filter(|path| !path.ends_with(".metadata.json")).collect();
     assert_eq!(strange, Vec::<&String>::new(), "{place}");
     assert_eq!(fsck.missing, Vec::<String>::new(), "{place}");
+}
+
+/// Relocates what there is to relocate. Says whether a point struck.
+async fn relocate(sandbox: &Sandbox) -> bool {
+    let options = LakeOptions {
+        namespace: "aviation".into(),
+        warehouse: sandbox.folder.path().join("warehouse"),
+        queue: sandbox.folder.path().join("catalog.db"),
+    };
+    let outcome = async {
+        let catalog = (*sandbox.catalog()).clone();
+        let relocator = Relocator::open(catalog, &options, None, false, sandbox.clock.clone())?;
+        for plan in relocator.plan(None).await? {
+            relocator.relocate(&plan, || {}).await?;
+        }
+        Ok::<(), RelocateError>(())
+    };
+    match outcome.await {
+        Ok(()) => false,
+        Err(RelocateError::Crashed(_)) => true,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_relocation_that_crashes_anywhere_is_run_again_and_ends_right() {
+    let _turn = TURN.lock().await;
+    let (first, sandbox) = (Sandbox::new(), Sandbox::new());
+    let table = first.table().await;
+    for n in 0..4 {
+        let files = table.encode(&rows((n % 2) as i32, n * 10..n * 10 + 10)).unwrap();
+        table.commit(Change::append(files), |_| Ok(())).await.unwrap();
+    }
+    table.tag("kept", None).await.unwrap();
+    let seen = table.load().await.unwrap().sequence_number();
+    table.commit(Change::overwrite_partitions([FIRST_HOUR], seen, vec![]), |_| Ok(())).await.unwrap();
+    let expected = support::ids(&table).await;
+    drop(table);
+    // The old place must be empty: what is read there by mistake is then missed.
+    let moved = tempfile::tempdir().unwrap();
+    copy(first.folder.path(), moved.path());
+    drop(first);
+    let restore = || {
+        std::fs::remove_dir_all(sandbox.folder.path()).unwrap();
+        copy(moved.path(), sandbox.folder.path());
+    };
+    restore();
+    let (_, points) = crash::watch(relocate(&sandbox)).await;
+    assert!(points.iter().filter(|point| point.starts_with("lake.relocate.")).count() >= 5, "{points:?}");
+    let mut crashes = 0;
+    for point in points {
+        for nth in [1, 2, 5, 9] {
+            restore();
+            crash::arm(point, nth);
+            let crashed = relocate(&sandbox).await;
+            crash::disarm();
+            if !crashed {
+                break;
+            }
+            crashes += 1;
+            assert!(!relocate(&sandbox).await);
+            let table = sandbox.table().await;
+            assert_eq!(support::ids(&table).await, expected, "{point}:{nth}");
+            let tagged = table.load_at(&At::Tag("kept".into())).await.unwrap();
+            assert_eq!(ids_of(&table, &tagged), (0..40).collect::<Vec<i64>>(), "{point}:{nth}");
+            sandbox.clock.set(START + 20 * DAY);
+            table.upkeep().await.unwrap();
+            leftovers(&sandbox, &table, &format!("{point}:{nth}")).await;
+            sandbox.clock.set(START);
+        }
+    }
+    assert!(crashes >= 10, "{crashes}");
 }

@@ -8,6 +8,8 @@ mod columns;
 mod commits;
 #[path = "lake/evolution.rs"]
 mod evolution;
+#[path = "lake/full_disk.rs"]
+mod full_disk;
 #[path = "lake/history.rs"]
 mod history;
 #[path = "lake/proxy.rs"]
@@ -16,8 +18,12 @@ mod proxy;
 mod pyiceberg;
 #[path = "lake/races.rs"]
 mod races;
+#[path = "lake/relocate.rs"]
+mod relocate;
 #[path = "lake/remote_live.rs"]
 mod remote_live;
+#[path = "lake/repair.rs"]
+mod repair;
 #[path = "lake/support.rs"]
 mod support;
 #[path = "lake/travel.rs"]

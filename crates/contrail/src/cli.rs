@@ -254,6 +254,19 @@ pub enum Tables {
         #[arg(long, global = true)]
         dry_run: bool,
     },
+    /// Writes the paths in the tables' metadata anew after the data folder has moved; no node may run
+    Relocate(crate::relocate::Relocate),
+    /// Makes tables readable that have lost files, and says what that loses; no node may run
+    Repair {
+        /// This table only
+        table: Option<String>,
+        /// Reads every row of every file, not its beginning and end alone
+        #[arg(long)]
+        deep: bool,
+        /// Only says what is lost and what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Gives states_raw columns for the fields that newer schemas of the stream have
     Evolve {
         /// Only says which

@@ -59,11 +59,20 @@ pub struct House {
 impl House {
     /// Opens the lake of a data folder that is there already, or one elsewhere.
     pub async fn visit(config: Arc<Config>) -> Result<Self> {
+        Self::enter(config, true).await
+    }
+
+    /// Like [`House::visit`], without opening any table: some may not be readable.
+    pub async fn look(config: Arc<Config>) -> Result<Self> {
+        Self::enter(config, false).await
+    }
+
+    async fn enter(config: Arc<Config>, whole: bool) -> Result<Self> {
         let folder = std::fs::canonicalize(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
         if config.lake.is_remote() {
             let parent = folder.join("cache");
             let visitor = Visitor::new(&parent).with_context(|| format!("cannot use {}", parent.display()))?;
-            return Self::open(config, &folder, Some(visitor), true).await;
+            return Self::open(config, &folder, Some(visitor), whole).await;
         }
         if !config.lake.catalog_file(&folder).exists() {
             anyhow::bail!(crate::exit::Usage(format!(
@@ -71,7 +80,7 @@ impl House {
                 folder.display()
             )));
         }
-        Self::open(config, &folder, None, true).await
+        Self::open(config, &folder, None, whole).await
     }
 
     /// `whole`: with the raw tables, which are made if they are not there.

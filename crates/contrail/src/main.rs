@@ -15,6 +15,8 @@ mod node;
 #[cfg(test)]
 mod pages;
 mod peers;
+mod relocate;
+mod repair;
 mod show;
 mod signals;
 mod sky;

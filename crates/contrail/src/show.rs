@@ -59,6 +59,10 @@ pub async fn tables(config: Config, command: Option<Tables>, json: bool) -> Resu
         Some(Tables::Alter { table, change, dry_run }) => {
             crate::alter::run(config, &table, change, dry_run, json).await
         }
+        Some(Tables::Relocate(asked)) => crate::relocate::run(config, asked, json).await,
+        Some(Tables::Repair { table, deep, dry_run }) => {
+            crate::repair::run(config, table.as_deref(), deep, dry_run, json).await
+        }
         Some(Tables::Evolve { dry_run }) => crate::evolve::run(config, dry_run, json).await,
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use contrail_flow::build::BuildError;
 use contrail_flow::verify::{self, Finding};
+use contrail_lake::LakeError;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::config::Config;
@@ -12,7 +14,7 @@ use crate::line::House;
 pub async fn run(config: Config, json: bool) -> Result<()> {
     let house = House::visit(Arc::new(config)).await?;
     let engine = house.engine()?;
-    let mut findings = verify::offsets(house.raw()?, house.dead()?, &engine).await?;
+    let mut findings = or_damaged(verify::offsets(house.raw()?, house.dead()?, &engine).await)?;
     for model in verify::provable(&house.project) {
         let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{prefix} {bar:30} {pos} of {len}")?);
         bar.set_prefix(model.name.clone());
@@ -25,14 +27,18 @@ pub async fn run(config: Config, json: bool) -> Result<()> {
             bar.set_length(of as u64);
             bar.set_position(done as u64);
         });
-        findings.push(finding.await?);
+        findings.extend(or_damaged(finding.await.map(|finding| vec![finding]))?);
         bar.finish_and_clear();
     }
     for table in house.tables().await? {
-        let found = house.table(&table).await?.fsck().await?;
-        if !found.missing.is_empty() {
-            let text = format!("{} files are gone, the first is {}", found.missing.len(), found.missing[0]);
-            findings.push(Finding { table, ok: false, text });
+        match house.table(&table).await?.fsck().await {
+            Ok(found) if found.missing.is_empty() => {}
+            Ok(found) => {
+                let (count, first) = (found.missing.len(), &found.missing[0]);
+                let text = format!("{count} files are gone, the first is {first}: `contrail tables repair {table}`");
+                findings.push(Finding { table, ok: false, text });
+            }
+            Err(error) => findings.extend(or_damaged(Err(error.into()))?),
         }
     }
     let own = house.own();
@@ -51,5 +57,16 @@ pub async fn run(config: Config, json: bool) -> Result<()> {
         Ok(())
     } else {
         bail!("the lake does not keep its promises, see above")
+    }
+}
+
+/// What was found; a table that cannot be read for a file that is gone is a finding, not the end.
+fn or_damaged(found: Result<Vec<Finding>, BuildError>) -> Result<Vec<Finding>> {
+    match found {
+        Err(BuildError::Lake(LakeError::Damaged { ref table, .. })) => {
+            let text = found.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            Ok(vec![Finding { table: table.clone(), ok: false, text }])
+        }
+        found => Ok(found?),
     }
 }

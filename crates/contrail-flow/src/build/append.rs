@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::recent::{KEY_COLUMNS, Keys, Known, Recent};
 use super::{BuildError, blocking, fence_on, input};
 use crate::rules::deriving::{self, Appended, Incoming, Order, Progress};
+use crate::rules::mending;
 
 /// Rows of raw input that one build takes at most, unless a single file has more: keeps memory flat while catching up.
 const ROWS: u64 = 60_000;
@@ -311,6 +312,10 @@ impl Append {
         let horizon = input.property("contrail.horizon").and_then(|h| h.parse().ok());
         if let Some(hour) = hours.iter().find(|hour| deriving::before_horizon(**hour, MINUTE, horizon)) {
             return Err(BuildError::BeforeHorizon { table: self.input.name().into(), hour: *hour });
+        }
+        let gone = mending::incomplete(input.properties());
+        if let Some(hour) = hours.iter().find(|hour| mending::lacks(&gone, **hour..=**hour + HOUR - 1, true)) {
+            return Err(BuildError::Incomplete { table: self.input.name().into(), hour: *hour });
         }
         let mut sorted = Sorted {
             appended: RecordBatch::new_empty(self.table.schema()),

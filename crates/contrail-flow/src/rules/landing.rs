@@ -127,7 +127,7 @@ pub fn expired_properties(
     Ok(written)
 }
 
-fn map<T: DeserializeOwned + Default>(properties: &Properties, key: String) -> Result<T, Refused> {
+pub(super) fn map<T: DeserializeOwned + Default>(properties: &Properties, key: String) -> Result<T, Refused> {
     let Some(value) = properties.get(&key) else { return Ok(T::default()) };
     serde_json::from_str(value).map_err(|_| Refused::Unreadable { key, value: value.clone() })
 }

@@ -245,7 +245,8 @@ impl TableCatalog for SqliteCatalog {
             match TableMetadata::read_from(&local_files(), &location).await {
                 Ok(metadata) => return Ok(Loaded::new(metadata, location)),
                 Err(error) if missed.as_ref() == Some(&location) => {
-                    return Err(metadata_error(format!("read table metadata {location}"))(error.into()));
+                    let (table, reason) = (table.name().to_owned(), error.to_string());
+                    return Err(CatalogError::Lost { table, location, reason });
                 }
                 Err(_) => missed = Some(location),
             }

@@ -136,7 +136,9 @@ impl LakeTable {
     fn input(&self, shape: &TableShape, file: &LiveFile, batch_size: usize) -> Result<Input, LakeError> {
         let schema: &SchemaRef = shape.schema();
         if shape.sort.is_empty() || (shape.order_id.is_some() && file.data.sort_order_id() == shape.order_id) {
-            return Ok(Box::new(self.rows_of(&file.path, schema, batch_size)?));
+            let (table, path) = (self.0.clone(), file.path.clone());
+            let rows = self.rows_of(&file.path, schema, batch_size)?;
+            return Ok(Box::new(rows.map(move |batch| batch.map_err(|error| table.damaged(&path, error)))));
         }
         let rows: RecordBatch = sorted(shape, &self.read_under(shape, [&file.path], None)?, None)?;
         Ok(Box::new(std::iter::once(Ok(rows))))

@@ -124,6 +124,31 @@ impl Queue {
         .await
     }
 
+    /// Files queued under a table's place of before wait under its new one. What snapshots let go of name paths of before
+    /// in their files, and the folder there may be somebody's: they are left to the sweep.
+    pub async fn relocate(
+        &self,
+        old: &str,
+        new: &str,
+        map: impl Fn(&str) -> String + Send + 'static,
+    ) -> Result<(), LakeError> {
+        let (old, new) = (old.to_owned(), new.to_owned());
+        self.run(move |db| {
+            db.execute("DELETE FROM contrail_retired WHERE location = ?1", [&old])?;
+            let queued: Vec<(String, Micros)> = db
+                .prepare_cached("SELECT path, due FROM contrail_deletions WHERE location = ?1")?
+                .query_map([&old], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            db.execute("DELETE FROM contrail_deletions WHERE location = ?1", [&old])?;
+            let mut insert = db.prepare_cached("INSERT OR IGNORE INTO contrail_deletions VALUES (?1, ?2, ?3)")?;
+            for (path, due) in queued {
+                insert.execute(params![new, map(&path), due])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     pub async fn done(&self, location: &str, files: Vec<String>) -> Result<(), LakeError> {
         let location = location.to_owned();
         self.run(move |db| {

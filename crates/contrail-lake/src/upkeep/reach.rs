@@ -78,7 +78,9 @@ pub(super) async fn files_of(
         if !table.0.store.exists(&snapshot.manifest_list).await? {
             continue;
         }
-        for manifest in read_list(&table.0, metadata, &snapshot.manifest_list).await? {
+        // What cannot be read is left to the orphan sweep.
+        let Ok(list) = read_list(&table.0, metadata, &snapshot.manifest_list).await else { continue };
+        for manifest in list {
             // Live entries of a manifest that some kept snapshot has are live there.
             let path = plain(&manifest.manifest_path);
             if kept.contains(&manifest.manifest_path) || !seen.insert(path.clone()) {
@@ -87,8 +89,11 @@ pub(super) async fn files_of(
             if !table.0.store.exists(&path).await? {
                 continue;
             }
-            add_entries(table, metadata, &manifest, &mut files).await?;
-            files.insert(path);
+            match add_entries(table, metadata, &manifest, &mut files).await {
+                Ok(()) => drop(files.insert(path)),
+                Err(LakeError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(files)

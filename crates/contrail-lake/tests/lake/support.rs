@@ -1,5 +1,6 @@
 //! A small table, rows for it, and a lake in a temporary folder.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, ListArray, StringArray, TimestampMicrosecondArray};
@@ -156,4 +157,13 @@ pub fn ids_of(table: &LakeTable, version: &Version) -> Vec<i64> {
     let mut ids: Vec<i64> = column.values().to_vec();
     ids.sort_unstable();
     ids
+}
+
+/// A folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() { copy(&entry.path(), &target) } else { drop(std::fs::copy(entry.path(), target)) }
+    }
 }

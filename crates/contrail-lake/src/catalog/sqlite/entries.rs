@@ -219,6 +219,26 @@ impl SqliteCatalog {
         Ok(all.into_iter().filter_map(named).collect())
     }
 
+    /// Every table and view of the catalog, and where its metadata are.
+    pub(crate) async fn entries(&self) -> Result<Vec<(TableIdent, Kind, String)>, CatalogError> {
+        let all: Vec<(String, String, Option<String>, String)> = self
+            .ask(|connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT table_namespace, table_name, iceberg_type, metadata_location FROM iceberg_tables
+                         WHERE catalog_name = ?1 AND metadata_location IS NOT NULL ORDER BY 1, 2",
+                    )?
+                    .query_map([CATALOG_NAME], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+                    .collect()
+            })
+            .await?;
+        let named = |(namespace, name, kind, location): (String, String, Option<String>, String)| {
+            let namespace = NamespaceIdent::from_vec(levels(&namespace)).ok()?;
+            Some((TableIdent::new(namespace, name), Kind::from_text(kind), location))
+        };
+        Ok(all.into_iter().filter_map(named).collect())
+    }
+
     /// What a name stands for, and where its metadata are.
     pub(crate) async fn find(&self, ident: &TableIdent) -> Result<Option<(Kind, String)>, CatalogError> {
         let ident = ident.clone();
