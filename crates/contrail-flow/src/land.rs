@@ -143,14 +143,15 @@ impl Classified for LandError {
 /// Batches that are decoded and encoded at the same time.
 const ENCODERS: usize = 2;
 
-/// Lands until `stop`; what has been read by then is committed first.
+/// Lands until `stop`; what the log held by then is committed first.
 pub async fn run(land: Land, stop: CancellationToken) -> Result<(), LandError> {
     let begun = begin(&land).await?;
     let settled = Settled::load(&land, &begun.stream, &begun.from).await?;
     let reader = land.log.reader(begun.from.clone()).await?;
     let workshop = Arc::new(Workshop::new(&land, settled));
     let (tx, mut rx) = mpsc::channel(ENCODERS - 1);
-    let source = Gatherer { land: land.clone(), reader, stream: begun.stream.clone(), next: begun.from.clone() };
+    let (stream, next) = (begun.stream.clone(), begun.from.clone());
+    let source = Gatherer { land: land.clone(), reader, stream, next, last: None };
     let gatherer = tokio::spawn(source.gather(workshop.clone(), tx, stop));
     let mut committer = commit::Committer::new(&land, begun, workshop.settled().clone());
     let outcome = async {
@@ -289,6 +290,8 @@ struct Gatherer {
     stream: String,
     /// Where each partition goes on: what is read may begin later where offsets have no message.
     next: Offsets,
+    /// Where the log ended when it was time to stop.
+    last: Option<Offsets>,
 }
 
 impl Gatherer {
@@ -323,6 +326,9 @@ impl Gatherer {
         let policy = self.land.policy;
         let mut batch = Batch::default();
         loop {
+            if stop.is_cancelled() && self.has_read_the_last().await {
+                return Ok(Some(batch).filter(|batch| batch.rows() > 0));
+            }
             let wait = match batch.rows() {
                 0 => LOOK,
                 _ => due.saturating_duration_since(Instant::now()).min(LOOK),
@@ -331,7 +337,7 @@ impl Gatherer {
             let next = tokio::select! {
                 biased;
                 next = self.reader.next(room, wait) => next,
-                () = stop.cancelled() => Ok(None),
+                () = stop.cancelled(), if self.last.is_none() => Ok(None),
             };
             let chunk = match next {
                 // Another stream: what was read and not committed is of the old one, and the table must be asked again.
@@ -354,10 +360,21 @@ impl Gatherer {
             if batch.rows() > 0 && done {
                 return Ok(Some(batch));
             }
-            if stop.is_cancelled() {
+            if !came && self.last.is_some() {
                 return Ok(None);
             }
         }
+    }
+
+    /// Whether all is read that was there when it was time to stop. What came later is for the next start: beside a
+    /// source that goes on there is always more. Where the log cannot be asked, what has been read is enough.
+    async fn has_read_the_last(&mut self) -> bool {
+        let last = match self.last.take() {
+            Some(last) => last,
+            None => self.land.log.bounds().await.map(|bounds| bounds.ends()).unwrap_or_default(),
+        };
+        let last = self.last.insert(last);
+        self.next.iter().all(|(partition, at)| last.get(partition).is_none_or(|end| at >= end))
     }
 }
 

@@ -7,12 +7,15 @@ use contrail_lake::Change;
 use contrail_types::Transform;
 use contrail_types::time::{DAY, HOUR, MINUTE, SECOND};
 
+use tokio_util::sync::CancellationToken;
+
 use super::beside_others;
 use super::faulty::Loss;
 use super::sky::{Reply, T0, seen, story};
 use super::world::{Parts, World, all_of, every, few};
 use crate::build::BuildError;
 use crate::land::{self, CommitPolicy, LandError};
+use crate::rules::landing;
 
 #[test]
 fn the_story_comes_out_as_told_by_every_model() {
@@ -48,6 +51,39 @@ async fn land_on(node: Parts, rows: usize) -> usize {
         }
     }
     panic!("never done")
+}
+
+#[test]
+fn a_lander_stops_beside_a_source_that_does_not() {
+    let _turn = beside_others();
+    let told = story();
+    let many: Vec<Reply> = (0..3_000).map(|n| told[n % told.len()].clone()).collect();
+    let world = World::keeping(few(), Duration::from_secs(30 * 86_400));
+    world.run(async |node| {
+        let (stop, enough) = (CancellationToken::new(), CancellationToken::new());
+        let (source, ended) = (node.clone(), enough.clone());
+        let fills = tokio::spawn(async move {
+            for upto in 1..=many.len() {
+                if ended.is_cancelled() {
+                    return upto;
+                }
+                source.fill(&many[..upto]).await.unwrap();
+            }
+            panic!("landing did not stop before the source had nothing left");
+        });
+        let lands = tokio::spawn(land::run(node.lander(every(1)), stop.clone()));
+        while node.pulse.read().land.commits < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let held = node.log.bounds().await.unwrap();
+        stop.cancel();
+        lands.await.unwrap().unwrap();
+        enough.cancel();
+        fills.await.unwrap();
+        let raw = node.raw.load().await.unwrap();
+        let landed = landing::offsets(raw.properties(), &held.stream).unwrap();
+        assert!(held.ends().iter().all(|(partition, end)| landed[partition] >= *end), "{landed:?} of {held:?}");
+    });
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The line over a real object store and a real Iceberg REST catalog, each of them killed in the middle.
 
+mod roles;
+
 use std::path::Path;
 use std::time::Duration;
 
