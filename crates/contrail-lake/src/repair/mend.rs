@@ -47,7 +47,8 @@ impl Repair {
             updates.extend(changes);
         }
         let mut properties: BTreeMap<String, String> = plan.properties.clone().into_iter().collect();
-        properties.retain(|key, _| key.starts_with(OWN));
+        let stands = plan.base.metadata.properties();
+        properties.retain(|key, value| key.starts_with(OWN) || stands.get(key) != Some(value));
         properties.extend(set);
         let change =
             plan.unset.iter().fold(change(&plan.main).set(properties), |change, key| change.unset(key.clone()));

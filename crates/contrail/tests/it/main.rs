@@ -8,6 +8,7 @@ mod faults;
 mod iceberg;
 mod kafka_live;
 mod kills;
+mod mishaps;
 mod node;
 mod recording;
 mod remote_live;
