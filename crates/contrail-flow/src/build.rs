@@ -55,18 +55,32 @@ pub enum BuildError {
     Panicked(#[from] tokio::task::JoinError),
     #[error(transparent)]
     Crashed(#[from] Crashed),
-    #[error(
-        "{} cannot be rebuilt: {table} no longer holds all of its input. Hours from {table}'s horizon on can",
-        rfc3339(*.hour)
-    )]
-    BeforeHorizon { table: String, hour: Micros },
-    #[error(
-        "{} cannot be rebuilt: rows of {table} that it was made from are gone with their files. What stands stays",
-        rfc3339(*.hour)
-    )]
-    Incomplete { table: String, hour: Micros },
+    #[error("{} cannot be rebuilt: {}", rfc3339(*.hour), .gone.of(table))]
+    NotAgain { table: String, hour: Micros, gone: Gone },
     #[error("there is no model {0}; `contrail assets` lists them")]
     NoModel(String),
+}
+
+/// Why an hour cannot be computed from its input any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// Retention has taken some of it.
+    Expired,
+    /// Files of it are lost.
+    Lost,
+}
+
+impl Gone {
+    fn of(self, table: &str) -> String {
+        match self {
+            Self::Expired => {
+                format!("{table} no longer holds all of its input. Hours from {table}'s horizon on can")
+            }
+            Self::Lost => {
+                format!("rows of {table} that it was made from are gone with their files. What stands stays")
+            }
+        }
+    }
 }
 
 impl Classified for BuildError {
@@ -77,7 +91,7 @@ impl Classified for BuildError {
             Self::Engine(e) => e.class(),
             Self::Moved(_) | Self::Stale(_) => Class::EXTERNAL,
             Self::Arrow(_) | Self::Panicked(_) | Self::Crashed(_) => Class::INTERNAL,
-            Self::BeforeHorizon { .. } | Self::Incomplete { .. } | Self::NoModel(_) => Class::USER,
+            Self::NotAgain { .. } | Self::NoModel(_) => Class::USER,
         }
     }
 }

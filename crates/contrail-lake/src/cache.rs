@@ -14,7 +14,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
-use crate::error::LakeError;
+use crate::error::{FilesError, LakeError};
 use crate::storage::{S3Store, Store, StoreError, Trouble, local_path, plain};
 use crate::table::LakeTable;
 use crate::upkeep::Pin;
@@ -124,7 +124,7 @@ impl LakeTable {
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => "is not there".into(),
                     Err(source) => return Err(LakeError::Io { doing: "look at", path, source }),
                 };
-                Err(LakeError::Damaged { table: name.clone(), path, reason })
+                Err(FilesError::Damaged { table: name.clone(), path, reason }.into())
             };
             files.into_iter().map(look).collect()
         });

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::error::LakeError;
+use crate::error::{FilesError, LakeError};
 use crate::storage::{Store, Trouble, local_path};
 use crate::table::Inner;
 
@@ -19,7 +19,7 @@ impl Inner {
             LakeError::Parquet { source, .. } if !is_io(source.as_ref()) => format!("cannot be read ({source})"),
             _ => return error,
         };
-        LakeError::Damaged { table: self.ident.name().to_owned(), path: path.to_owned(), reason }
+        FilesError::Damaged { table: self.ident.name().to_owned(), path: path.to_owned(), reason }.into()
     }
 }
 

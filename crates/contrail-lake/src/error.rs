@@ -21,6 +21,25 @@ pub enum LakeError {
     Io { doing: &'static str, path: String, source: io::Error },
     #[error("{doing}: {source}")]
     Parquet { doing: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// Rows handed in for writing do not fit the table.
+    #[error("rows do not fit table {table}: {reason}")]
+    Batch { table: String, reason: String },
+    /// The queue of files to delete cannot be read or written.
+    #[error("deletion queue {path}: {source}")]
+    Queue { path: String, source: rusqlite::Error },
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Crashed(#[from] Crashed),
+}
+
+/// A table that is not what it would have to be for what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
     /// The table in the lake is not what the definition says.
     #[error(
         "table {table} in the lake differs from its definition: {}; \
@@ -33,22 +52,21 @@ pub enum LakeError {
     /// A change of columns or partitions that cannot be.
     #[error("table {table}: cannot {edit}: {reason}")]
     Edit { table: String, edit: String, reason: String },
-    /// Rows handed in for writing do not fit the table.
-    #[error("rows do not fit table {table}: {reason}")]
-    Batch { table: String, reason: String },
     /// Rows of several partitions in one file, some of which are to be replaced.
     #[error(
         "{path} of another program holds rows of several partitions; run `contrail tables compact {table}`, which splits it"
     )]
     Spanning { table: String, path: String },
-    /// The queue of files to delete cannot be read or written.
-    #[error("deletion queue {path}: {source}")]
-    Queue { path: String, source: rusqlite::Error },
     /// A snapshot holds delete files of another writer, which this lake does not apply.
     #[error(
         "table {table} holds row-level deletes written by another engine; compact it there before contrail reads it"
     )]
     ForeignDeletes { table: String },
+}
+
+/// Files of a table that are not where, or what, they should be.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
     /// A file of a table is gone, or is not what was written.
     #[error(
         "table {table}: {path} {reason}: `contrail tables repair {table}` says what that loses, and makes the table readable \
@@ -64,10 +82,6 @@ pub enum LakeError {
          `contrail tables relocate` to make it a lake of its own"
     )]
     Copied { table: String, from: String, to: String },
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Crashed(#[from] Crashed),
 }
 
 impl LakeError {
@@ -75,7 +89,7 @@ impl LakeError {
     pub(crate) fn behind(failed: CommitFailed) -> Self {
         match failed {
             CommitFailed::Lake(error) => error,
-            failed => Self::Behind(Box::new(failed)),
+            failed => TableError::Behind(Box::new(failed)).into(),
         }
     }
 }
@@ -85,16 +99,13 @@ impl Classified for LakeError {
         match self {
             Self::Catalog(error) => error.class(),
             Self::Store(error) => error.class(),
-            Self::Behind(failed) => failed.class(),
+            Self::Table(TableError::Behind(failed)) => failed.class(),
             Self::Iceberg { source, .. } if source.retryable() => Class::EXTERNAL,
             Self::Iceberg { .. } | Self::Io { .. } | Self::Queue { .. } => Class::EXTERNAL,
             // Mended beside the line, or mounted again: what can go on does.
-            Self::Damaged { .. } => Class::EXTERNAL,
+            Self::Files(FilesError::Damaged { .. }) => Class::EXTERNAL,
             Self::Parquet { .. } => Class::EXTERNAL_FINAL,
-            Self::Schema { .. } | Self::Edit { .. } | Self::Spanning { .. } | Self::ForeignDeletes { .. } => {
-                Class::USER
-            }
-            Self::Moved { .. } | Self::Copied { .. } => Class::USER,
+            Self::Table(_) | Self::Files(_) => Class::USER,
             Self::Batch { .. } | Self::Crashed(_) => Class::INTERNAL,
         }
     }

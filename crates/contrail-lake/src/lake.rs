@@ -11,7 +11,7 @@ use iceberg::{NamespaceIdent, TableIdent};
 use crate::cache::{Cache, CacheOptions};
 use crate::catalog::{CatalogError, Loaded, TableCatalog};
 use crate::change::Change;
-use crate::error::LakeError;
+use crate::error::{FilesError, LakeError};
 use crate::schema;
 use crate::schema::edit::Edit;
 use crate::shape::{Grows, TableShape};
@@ -107,7 +107,7 @@ impl Lake {
     /// it, else checked column by column. Columns are known by their field ids, whatever others call them by now.
     ///
     /// # Errors
-    /// [`LakeError::Schema`] names every difference.
+    /// [`crate::TableError::Schema`] names every difference.
     pub async fn ensure(&self, def: &TableDef) -> Result<LakeTable, LakeError> {
         self.open_table(def, Grows::Never).await
     }
@@ -169,8 +169,8 @@ impl Lake {
             let here = std::fs::canonicalize(format!("{to}{below}{file}"));
             let (table, from, to) = (name.to_owned(), from.to_owned(), to.to_owned());
             match (here, std::fs::canonicalize(local_path(pointer))) {
-                (Ok(_), Err(_)) => return Err(LakeError::Moved { table, from, to }),
-                (Ok(here), Ok(there)) if here != there => return Err(LakeError::Copied { table, from, to }),
+                (Ok(_), Err(_)) => return Err(FilesError::Moved { table, from, to }.into()),
+                (Ok(here), Ok(there)) if here != there => return Err(FilesError::Copied { table, from, to }.into()),
                 _ => {}
             }
         }

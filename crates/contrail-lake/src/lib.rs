@@ -44,7 +44,7 @@ pub use catalog::{
 };
 pub use change::Change;
 pub use commit::{CommitFailed, Committed, FenceFailure, SWEPT};
-pub use error::LakeError;
+pub use error::{FilesError, LakeError, TableError};
 pub use face::{CatalogFace, FaceError, FaceOptions};
 pub use lake::{Lake, LakeOptions, RemoteOptions};
 pub use relocate::{RelocateError, Relocation, Relocator};

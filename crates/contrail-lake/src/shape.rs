@@ -69,7 +69,7 @@ impl TableShape {
             table.fields().iter().find(|field| id_of(field) == Some(*id)).map(|field| field.name().clone())
         };
         let def = TableDef {
-            columns: table.fields().iter().map(|field| column(field)).collect(),
+            columns: table.fields().iter().map(column).collect(),
             ids: table.fields().iter().map(|field| id_of(field)).collect(),
             gained: Vec::new(),
             sort: self.def.sort.iter().filter_map(named).collect(),

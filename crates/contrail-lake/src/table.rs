@@ -114,7 +114,7 @@ impl LakeTable {
     /// Whether these edits change anything of the table as it stands now.
     ///
     /// # Errors
-    /// [`LakeError::Edit`] says which one cannot be and why.
+    /// [`crate::TableError::Edit`] says which one cannot be and why.
     pub async fn edits_change(&self, edits: &[Edit]) -> Result<bool, LakeError> {
         let version = self.load().await?;
         let edited = edited(self.name(), edits, version.metadata())?;

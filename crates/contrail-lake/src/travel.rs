@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::catalog::{CommitError, Proposal};
 use crate::change::Change;
 use crate::commit::{CommitFailed, Committed, FenceFailure};
-use crate::error::{Doing, LakeError};
+use crate::error::{Doing, LakeError, TableError};
 use crate::table::LakeTable;
 use crate::version::{Version, View};
 use crate::write::EncodedFile;
@@ -240,7 +240,7 @@ impl LakeTable {
         }
         let then = self.of_snapshot(&version, id).await?;
         if version.has_foreign_deletes() || then.has_foreign_deletes() {
-            return Err(LakeError::ForeignDeletes { table: self.name().to_owned() }.into());
+            return Err(LakeError::from(TableError::ForeignDeletes { table: self.name().to_owned() }).into());
         }
         let now_live: BTreeSet<&str> = version.live_files().map(|file| file.path.as_str()).collect();
         let then_live: BTreeSet<&str> = then.live_files().map(|file| file.path.as_str()).collect();

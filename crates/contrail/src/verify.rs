@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use contrail_flow::build::BuildError;
 use contrail_flow::verify::{self, Finding};
-use contrail_lake::LakeError;
+use contrail_lake::{FilesError, LakeError};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::config::Config;
@@ -63,7 +63,7 @@ pub async fn run(config: Config, json: bool) -> Result<()> {
 /// What was found; a table that cannot be read for a file that is gone is a finding, not the end.
 fn or_damaged(found: Result<Vec<Finding>, BuildError>) -> Result<Vec<Finding>> {
     match found {
-        Err(BuildError::Lake(LakeError::Damaged { ref table, .. })) => {
+        Err(BuildError::Lake(LakeError::Files(FilesError::Damaged { ref table, .. }))) => {
             let text = found.as_ref().err().map(ToString::to_string).unwrap_or_default();
             Ok(vec![Finding { table: table.clone(), ok: false, text }])
         }

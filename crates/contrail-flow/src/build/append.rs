@@ -15,7 +15,7 @@ use contrail_types::{Micros, Transform};
 use uuid::Uuid;
 
 use super::recent::{KEY_COLUMNS, Keys, Known, Recent};
-use super::{BuildError, blocking, fence_on, input};
+use super::{BuildError, Gone, blocking, fence_on, input};
 use crate::rules::deriving::{self, Appended, Incoming, Order, Progress};
 use crate::rules::mending;
 
@@ -311,11 +311,11 @@ impl Append {
         let input = self.input.load().await?;
         let horizon = input.property("contrail.horizon").and_then(|h| h.parse().ok());
         if let Some(hour) = hours.iter().find(|hour| deriving::before_horizon(**hour, MINUTE, horizon)) {
-            return Err(BuildError::BeforeHorizon { table: self.input.name().into(), hour: *hour });
+            return Err(BuildError::NotAgain { table: self.input.name().into(), hour: *hour, gone: Gone::Expired });
         }
         let gone = mending::incomplete(input.properties());
         if let Some(hour) = hours.iter().find(|hour| mending::lacks(&gone, **hour..=**hour + HOUR - 1, true)) {
-            return Err(BuildError::Incomplete { table: self.input.name().into(), hour: *hour });
+            return Err(BuildError::NotAgain { table: self.input.name().into(), hour: *hour, gone: Gone::Lost });
         }
         let mut sorted = Sorted {
             appended: RecordBatch::new_empty(self.table.schema()),

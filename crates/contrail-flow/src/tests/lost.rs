@@ -8,7 +8,7 @@ use contrail_types::time::HOUR;
 use super::beside_others;
 use super::sky::story;
 use super::world::{Parts, World, all_of, few};
-use crate::build::BuildError;
+use crate::build::{BuildError, Gone};
 use crate::repair::{Mended, Mender};
 
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
@@ -80,7 +80,7 @@ fn lost_rows_of_the_raw_table_are_counted_and_what_was_made_of_them_stays() {
     // Nothing computes an hour anew from what is left of it.
     let hours = [i64::from(hour) * HOUR].into();
     let refused = world.run(async |node| node.builder().await.unwrap().rebuild(&all_of(&hours)).await);
-    assert!(matches!(refused, Err(BuildError::Incomplete { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(BuildError::NotAgain { gone: Gone::Lost, .. })), "{refused:?}");
     let lost = world.run(async |node| {
         let states = node.table("states").await;
         let version = states.load().await.unwrap();

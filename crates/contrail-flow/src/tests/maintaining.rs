@@ -12,7 +12,7 @@ use super::crashes::{assert_passed, enumerate};
 use super::sky::{T0, story};
 use super::world::{Parts, World, all_of, every, few};
 use super::{alone, beside_others};
-use crate::build::BuildError;
+use crate::build::{BuildError, Gone};
 use crate::maintain::expire::HORIZON;
 use crate::maintain::{self, MaintainError};
 
@@ -150,7 +150,7 @@ fn rows_whose_time_is_over_go_and_are_counted() {
         // What was made from them stays, and cannot be made again.
         let hours = super::writers::hours(&node).await;
         let refused = node.builder().await.unwrap().rebuild(&all_of(&hours)).await;
-        assert!(matches!(refused, Err(BuildError::BeforeHorizon { .. })), "{refused:?}");
+        assert!(matches!(refused, Err(BuildError::NotAgain { gone: Gone::Expired, .. })), "{refused:?}");
     });
     world.assert_sound("expired");
     // The line goes on, and the next part goes too.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{CommitFailed, manifests, merge};
 use crate::catalog::Proposal;
 use crate::change::{Change, Remove};
-use crate::error::{Doing, LakeError};
+use crate::error::{Doing, LakeError, TableError};
 use crate::schema::edit::{Edited, edited};
 use crate::table::LakeTable;
 use crate::upkeep::thin;
@@ -121,7 +121,7 @@ fn removal(attempt: &Attempt<'_>) -> Result<Removal, CommitFailed> {
         Remove::Partitions { seen, .. } => {
             if let Some(spanning) = removal.gone.iter().find(|file| file.is_spanning()) {
                 let (table, path) = (attempt.table.name().to_owned(), spanning.path.clone());
-                return Err(LakeError::Spanning { table, path }.into());
+                return Err(LakeError::from(TableError::Spanning { table, path }).into());
             }
             if let Some(newer) = removal.gone.iter().find(|file| file.data_sequence_number > *seen) {
                 let (partition, number) = (newer.partition.unwrap_or_default(), newer.data_sequence_number);
@@ -140,7 +140,7 @@ fn removal(attempt: &Attempt<'_>) -> Result<Removal, CommitFailed> {
     }
     if attempt.change.operation == Operation::Replace && attempt.base.has_foreign_deletes() {
         // Row-level deletes apply to files by sequence number; a rewritten file must not slip out from under them.
-        return Err(LakeError::ForeignDeletes { table: attempt.table.name().to_owned() }.into());
+        return Err(LakeError::from(TableError::ForeignDeletes { table: attempt.table.name().to_owned() }).into());
     }
     Ok(removal)
 }

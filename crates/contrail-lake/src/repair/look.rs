@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt};
 use iceberg::spec::{ManifestContentType, ManifestEntry, ManifestFile, ManifestStatus, TableMetadata};
 
 use crate::entries::{live_file, read_list};
-use crate::error::{Doing, LakeError};
+use crate::error::{Doing, FilesError, LakeError};
 use crate::shape::TableShape;
 use crate::storage::Store;
 use crate::table::LakeTable;
@@ -87,7 +87,7 @@ pub(super) fn reason<T>(
     match outcome {
         Ok(value) => Ok(Ok(value)),
         Err(error) => match table.0.damaged(path, error) {
-            LakeError::Damaged { reason, .. } => Ok(Err(reason)),
+            LakeError::Files(FilesError::Damaged { reason, .. }) => Ok(Err(reason)),
             error => Err(error),
         },
     }
@@ -169,7 +169,7 @@ pub(super) async fn broken(
         Err(LakeError::Parquet { doing: format!("read {path}"), source: panic.to_string().into() })
     });
     Ok(match read {
-        Err(LakeError::Damaged { reason, .. }) => Some(reason),
+        Err(LakeError::Files(FilesError::Damaged { reason, .. })) => Some(reason),
         outcome => reason(table, path, outcome)?.err(),
     })
 }

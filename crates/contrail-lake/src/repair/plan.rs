@@ -10,7 +10,7 @@ use super::look::{Seen, broken};
 use super::{Back, Broken, Damage, Look, LostFile, LostMetadata, LostVersion, MendedTag, RepairError, Unknown};
 use super::{partition_name, time};
 use crate::catalog::Loaded;
-use crate::error::LakeError;
+use crate::error::{LakeError, TableError};
 use crate::table::LakeTable;
 use crate::version::{LiveFile, Manifest, Version, View};
 use crate::write::EncodedFile;
@@ -138,7 +138,7 @@ impl Planner<'_> {
                 Some(Ok(list)) if self.metadata.current_snapshot_id() == Some(snapshot.snapshot_id()) => {
                     let live = |m: &ManifestFile| m.has_added_files() || m.has_existing_files();
                     if list.iter().any(|m| m.content == ManifestContentType::Deletes && live(m)) {
-                        return Err(LakeError::ForeignDeletes { table: self.table.name().to_owned() });
+                        return Err(TableError::ForeignDeletes { table: self.table.name().to_owned() }.into());
                     }
                 }
                 _ => {}

@@ -11,7 +11,7 @@ use iceberg::spec::{NestedField, NestedFieldRef, PrimitiveType, SchemaRef, Table
 
 use super::edit::Edit;
 use super::{iceberg_schema, plain_type};
-use crate::error::LakeError;
+use crate::error::{LakeError, TableError};
 use crate::shape::Grows;
 
 /// A definition found again in a table.
@@ -26,7 +26,7 @@ pub(crate) struct Bound {
 }
 
 /// # Errors
-/// [`LakeError::Schema`] names everything in which the table does not serve as one of the definition.
+/// [`TableError::Schema`] names everything in which the table does not serve as one of the definition.
 pub(crate) fn bind(def: &TableDef, grows: Grows, metadata: &TableMetadata) -> Result<Bound, LakeError> {
     let wanted = iceberg_schema(def)?;
     let table = Table::of(metadata);
@@ -42,7 +42,7 @@ pub(crate) fn bind(def: &TableDef, grows: Grows, metadata: &TableMetadata) -> Re
     }
     match found.differences.is_empty() {
         true => Ok(found.bound),
-        false => Err(LakeError::Schema { table: def.name.clone(), differences: found.differences }),
+        false => Err(TableError::Schema { table: def.name.clone(), differences: found.differences }.into()),
     }
 }
 

@@ -9,7 +9,7 @@ use iceberg::spec::{NestedField, NestedFieldRef, PrimitiveType, Schema, TableMet
 
 use super::bind::is_wider;
 use super::{iceberg_type, partition_name, transform};
-use crate::error::{Doing, LakeError};
+use crate::error::{Doing, LakeError, TableError};
 
 /// One change of a table's shape. Columns go by the names that they have in the table; names that differ only in case
 /// are the same, for SQL cannot tell them apart.
@@ -68,7 +68,7 @@ pub(crate) struct Edited {
 }
 
 /// # Errors
-/// [`LakeError::Edit`] says which one cannot be and why.
+/// [`TableError::Edit`] says which one cannot be and why.
 pub(crate) fn edited(table: &str, edits: &[Edit], metadata: &TableMetadata) -> Result<Edited, LakeError> {
     let current = metadata.current_schema();
     let mut columns = Columns { fields: current.as_struct().fields().to_vec(), next: metadata.last_column_id() + 1 };
@@ -79,7 +79,7 @@ pub(crate) fn edited(table: &str, edits: &[Edit], metadata: &TableMetadata) -> R
             Edit::Partition(by) => unbound(&columns, by.as_ref()).map(|by| spec = Some(by)),
             edit => columns.apply(edit, &needed),
         };
-        outcome.map_err(|reason| LakeError::Edit { table: table.to_owned(), edit: edit.to_string(), reason })?;
+        outcome.map_err(|reason| TableError::Edit { table: table.to_owned(), edit: edit.to_string(), reason })?;
     }
     let schema = match columns.fields == current.as_struct().fields() {
         true => None,
@@ -160,7 +160,7 @@ impl Columns {
                         "{narrow} can become long if it is int, double if it is float, and nothing else"
                     ));
                 }
-                self.change(at, |field| field.field_type = Box::new(wide));
+                self.change(at, |field| *field.field_type = wide);
             }
             Edit::Drop { column } => {
                 let at = self.at(column)?;

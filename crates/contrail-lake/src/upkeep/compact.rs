@@ -11,7 +11,7 @@ use iceberg::spec::Struct;
 use super::merge::{Input, Merged};
 use crate::change::Change;
 use crate::commit::{CommitFailed, Committed};
-use crate::error::LakeError;
+use crate::error::{LakeError, TableError};
 use crate::shape::TableShape;
 use crate::table::LakeTable;
 use crate::version::LiveFile;
@@ -61,7 +61,7 @@ impl LakeTable {
     pub async fn compact(&self, partition: i32, how: &Compaction) -> Result<Option<Compacted>, CommitFailed> {
         let version = self.load().await?;
         if version.has_foreign_deletes() {
-            return Err(LakeError::ForeignDeletes { table: self.name().to_owned() }.into());
+            return Err(LakeError::from(TableError::ForeignDeletes { table: self.name().to_owned() }).into());
         }
         // Of this very version: files that came later, with columns that it lacks, are not among those rewritten.
         let shape = self.shape_in(&version)?.whole()?;

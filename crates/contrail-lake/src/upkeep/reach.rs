@@ -6,7 +6,7 @@ use iceberg::spec::{ManifestFile, TableMetadata};
 
 use super::queue::Retired;
 use crate::entries::read_list;
-use crate::error::LakeError;
+use crate::error::{FilesError, LakeError};
 use crate::storage::plain;
 use crate::table::LakeTable;
 use crate::version::Version;
@@ -91,7 +91,7 @@ pub(super) async fn files_of(
             }
             match add_entries(table, metadata, &manifest, &mut files).await {
                 Ok(()) => drop(files.insert(path)),
-                Err(LakeError::Damaged { .. }) => {}
+                Err(LakeError::Files(FilesError::Damaged { .. })) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -3,7 +3,7 @@
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
-use contrail_lake::{Change, CommitFailed, Compaction, Edit, LakeError, LakeTable, Place};
+use contrail_lake::{Change, CommitFailed, Compaction, Edit, LakeError, LakeTable, Place, TableError};
 use contrail_types::{Column, TableDef, Transform};
 use std::process::Command;
 
@@ -255,7 +255,10 @@ async fn edits_that_cannot_be_say_why_and_change_nothing() {
     let before = table.load().await.unwrap();
     for (edit, why) in cases {
         let failed = table.commit(Change::alter([edit.clone()]), open).await.unwrap_err();
-        assert!(matches!(failed, CommitFailed::Lake(LakeError::Edit { .. } | LakeError::Iceberg { .. })), "{failed:?}");
+        assert!(
+            matches!(failed, CommitFailed::Lake(LakeError::Table(TableError::Edit { .. }) | LakeError::Iceberg { .. })),
+            "{failed:?}"
+        );
         assert!(failed.to_string().contains(why), "{edit}: {failed}");
     }
     assert_eq!(table.load().await.unwrap().metadata_location(), before.metadata_location());

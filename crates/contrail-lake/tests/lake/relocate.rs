@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use contrail_lake::{At, Change, Compaction, LakeError, LakeOptions, LakeTable, RelocateError, Relocator};
+use contrail_lake::{At, Change, Compaction, FilesError, LakeError, LakeOptions, LakeTable, RelocateError, Relocator};
 use contrail_types::time::{DAY, HOUR};
 
 use crate::pyiceberg::{check, fsck, python_or_skip};
@@ -68,7 +68,7 @@ async fn a_moved_lake_is_refused_and_is_whole_again_once_it_is_relocated() {
     let old = sandbox.folder.path().display().to_string();
     let sandbox = moved(sandbox);
     let refused = sandbox.lake().ensure(&def()).await.err().unwrap();
-    assert!(matches!(refused, LakeError::Moved { .. }), "{refused}");
+    assert!(matches!(refused, LakeError::Files(FilesError::Moved { .. })), "{refused}");
     assert!(refused.to_string().contains("contrail tables relocate"), "{refused}");
 
     let relocator = relocator(&sandbox);
@@ -133,7 +133,7 @@ async fn a_copy_does_not_write_into_the_lake_that_it_was_copied_from() {
     let before = versions(&with_history(&sandbox, 0).await).await;
     crate::support::copy(sandbox.folder.path(), copy.folder.path());
     let refused = copy.lake().ensure(&def()).await.err().unwrap();
-    assert!(matches!(refused, LakeError::Copied { .. }), "{refused}");
+    assert!(matches!(refused, LakeError::Files(FilesError::Copied { .. })), "{refused}");
     let relocator = relocator(&copy);
     relocator.relocate(&relocator.plan(None).await.unwrap()[0], || {}).await.unwrap();
     let table = copy.table().await;

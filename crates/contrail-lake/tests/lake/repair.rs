@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use contrail_lake::repair::Look;
-use contrail_lake::{At, Change, LakeError, LakeTable, Repair, RepairError};
+use contrail_lake::{At, Change, FilesError, LakeError, LakeTable, Repair, RepairError};
 use contrail_types::time::DAY;
 
 use crate::pyiceberg::{check, fsck, python_or_skip};
@@ -79,7 +79,7 @@ async fn lost_and_truncated_data_files_cost_their_rows_and_no_others() {
         let error = table.read([path], None).unwrap_err().to_string();
         assert!(error.contains(path.as_str()) && error.contains("`contrail tables repair observations`"), "{error}");
         let file = version.live_files().find(|file| file.path == *path);
-        assert!(matches!(table.hold(file).await, Err(LakeError::Damaged { .. })));
+        assert!(matches!(table.hold(file).await, Err(LakeError::Files(FilesError::Damaged { .. }))));
     }
     drop(table);
     let (repair, table) = repaired(&sandbox).await;
