@@ -11,5 +11,6 @@ mod kills;
 mod mishaps;
 mod node;
 mod recording;
+mod releases;
 mod remote_live;
 mod sky;
