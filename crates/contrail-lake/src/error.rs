@@ -40,7 +40,7 @@ pub enum LakeError {
     ForeignDeletes { table: String },
     /// A file of a table is gone, or is not what was written.
     #[error(
-        "table {table}: {path} {reason}: `contrail tables repair {table}` says what that loses, and makes the table readable \
+        "{path} of table {table} {reason}: `contrail tables repair {table}` says what that loses, and makes the table readable \
          again"
     )]
     Damaged { table: String, path: String, reason: String },
