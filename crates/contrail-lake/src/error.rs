@@ -10,6 +10,7 @@ use crate::commit::CommitFailed;
 use crate::storage::StoreError;
 
 /// Any failure of this crate but a commit's own ([`crate::CommitFailed`]).
+// tidy: allow error-size: people read each of these; what they have in common is their class.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
     #[error(transparent)]
@@ -69,7 +70,7 @@ pub enum TableError {
 pub enum FilesError {
     /// A file of a table is gone, or is not what was written.
     #[error(
-        "table {table}: {path} {reason}: `contrail tables repair {table}` says what that loses, and makes the table readable \
+        "{path} of table {table} {reason}: `contrail tables repair {table}` says what that loses, and makes the table readable \
          again"
     )]
     Damaged { table: String, path: String, reason: String },

@@ -220,7 +220,16 @@ impl Relocator {
         }
         let mut value = json(metadata)?;
         plan.edit_metadata(&mut value, &lists, &log);
-        let location = self.write_json(plan, plan::number(&plan.entry.pointer) + 1, &value)?;
+        // Twice: the new one has itself as its predecessor, so that it can be lost as any other.
+        let number = plan::number(&plan.entry.pointer);
+        let before = self.write_json(plan, number, &value)?;
+        written();
+        let entry = serde_json::json!({ "metadata-file": before, "timestamp-ms": metadata.last_updated_ms() });
+        match value.get_mut("metadata-log").and_then(Value::as_array_mut) {
+            Some(log) => log.push(entry),
+            None => value["metadata-log"] = vec![entry].into(),
+        }
+        let location = self.write_json(plan, number + 1, &value)?;
         written();
         Ok(location)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use contrail_flow::data_dir::DataDir;
 use contrail_flow::repair::{Mended, Mender};
+use contrail_kit::class::chain;
 use contrail_types::state::{DEAD_LETTERS, STATES_RAW};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -30,7 +31,7 @@ pub async fn run(config: Config, table: Option<&str>, deep: bool, dry_run: bool,
             bail!(Usage(format!("there is no table {name}; `contrail tables` lists them")));
         }
     }
-    let mut all = Vec::new();
+    let (mut all, mut failed) = (Vec::new(), 0);
     for name in tables {
         let bar =
             ProgressBar::new(0).with_style(ProgressStyle::with_template("{msg:40} {bar:30} {pos} of {len} files")?);
@@ -39,19 +40,32 @@ pub async fn run(config: Config, table: Option<&str>, deep: bool, dry_run: bool,
             bar.set_length(of as u64);
             bar.set_position(done as u64);
         };
-        all.push(mender.mend(&name, dry_run, looked).await?);
+        let mended = mender.mend(&name, dry_run, looked).await;
         bar.finish_and_clear();
-        if !json && let Some(mended) = all.last() {
-            print!("{}", text(mended));
+        match mended {
+            Ok(mended) => {
+                if !json {
+                    print!("{}", text(&mended));
+                }
+                all.push(mended);
+            }
+            Err(error) if table.is_some() => return Err(error.into()),
+            // The others are looked at all the same.
+            Err(error) => {
+                failed += 1;
+                eprintln!("contrail: {}", chain(&error));
+            }
         }
     }
     if json {
-        return print_json(&all);
-    }
-    if dry_run && all.iter().any(|mended| !mended.damage.is_none()) {
+        print_json(&all)?;
+    } else if dry_run && all.iter().any(|mended| !mended.damage.is_none()) {
         println!("nothing was changed: leave --dry-run out to repair");
     }
-    Ok(())
+    match failed {
+        0 => Ok(()),
+        failed => bail!("{failed} tables could not be repaired, see above"),
+    }
 }
 
 fn text(mended: &Mended) -> String {

@@ -245,7 +245,9 @@ impl TableCatalog for SqliteCatalog {
             match TableMetadata::read_from(&local_files(), &location).await {
                 Ok(metadata) => return Ok(Loaded::new(metadata, location)),
                 Err(error) if missed.as_ref() == Some(&location) => {
-                    let (table, reason) = (table.name().to_owned(), error.to_string());
+                    let there = local_path(&location).exists();
+                    let reason = if there { error.to_string() } else { "it is not there".to_owned() };
+                    let table = table.name().to_owned();
                     return Err(CatalogError::Lost { table, location, reason });
                 }
                 Err(_) => missed = Some(location),

@@ -177,7 +177,7 @@ pub(super) async fn look(
             plan.replaced.insert(plain(&path));
         }
     }
-    plan.to_write = 1 + plan.log.len() + plan.lists.len() + plan.manifests.len();
+    plan.to_write = 2 + plan.log.len() + plan.lists.len() + plan.manifests.len();
     plan.found = Found::Table(Box::new(metadata));
     Ok(Some(plan))
 }

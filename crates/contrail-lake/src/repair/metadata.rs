@@ -28,6 +28,13 @@ pub(super) async fn before(table: &str, pointer: &str, reason: String) -> Result
             readable.push((sequence, number(file), updated, file.clone(), metadata));
         }
     }
+    // A table that has moved leaves metadata with its old paths behind for a while.
+    let here = |metadata: &TableMetadata| {
+        folder.strip_suffix("/metadata") == Some(plain(metadata.location()).trim_end_matches('/'))
+    };
+    if readable.iter().any(|found| here(&found.4)) {
+        readable.retain(|found| here(&found.4));
+    }
     readable.sort_by_key(|found| (found.0, found.1, found.2));
     let (sequence, found, _, instead, metadata) =
         readable.pop().ok_or_else(|| hopeless("no metadata file of its folder can be read"))?;

@@ -80,6 +80,14 @@ async fn a_moved_lake_is_refused_and_is_whole_again_once_it_is_relocated() {
     assert_eq!(written, plans[0].to_write);
     assert!(relocator.plan(None).await.unwrap().is_empty(), "once");
 
+    // Its metadata file can be lost like any other's.
+    let pointer = sandbox.table().await.load().await.unwrap().metadata_location().to_owned();
+    let aside = sandbox.folder.path().join("aside");
+    fs::rename(&pointer, &aside).unwrap();
+    let repair = crate::repair::examine(&sandbox, false).await.unwrap();
+    assert!(repair.damage().versions.is_empty() && repair.damage().metadata.is_some(), "{:?}", repair.damage());
+    fs::rename(aside, pointer).unwrap();
+
     let table = sandbox.table().await;
     assert_eq!(versions(&table).await, before);
     let tagged = table.load_at(&At::Tag("first".into())).await.unwrap();

@@ -12,7 +12,7 @@ use crate::pyiceberg::{check, fsck, python_or_skip};
 use crate::relocate::{versions, with_history};
 use crate::support::{FIRST_HOUR, START, Sandbox, def, ids, ids_of, open, rows};
 
-async fn examine(sandbox: &Sandbox, deep: bool) -> Result<Repair, RepairError> {
+pub async fn examine(sandbox: &Sandbox, deep: bool) -> Result<Repair, RepairError> {
     let look = Look { progress: &["seen"], exact: true, deep };
     sandbox.lake().examine(&def(), false, look, |_, _| {}).await
 }
