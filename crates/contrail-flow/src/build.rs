@@ -37,7 +37,6 @@ use fold::{FoldTable, Memory};
 use mart::MartTable;
 use order::{Order, Orders};
 
-// tidy: allow error-size: people read each of these; what they have in common is their class.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     #[error(transparent)]

@@ -10,7 +10,6 @@ use crate::commit::CommitFailed;
 use crate::storage::StoreError;
 
 /// Any failure of this crate but a commit's own ([`crate::CommitFailed`]).
-// tidy: allow error-size: people read each of these; what they have in common is their class.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
     #[error(transparent)]
