@@ -38,7 +38,9 @@ fn a_lake_of_an_earlier_release_opens_is_whole_and_goes_on() {
         let expected = record(&folder.path().join("more.ndjson"), 10, 40);
         let more = ["feed.rec.enabled=false", "feed.more.kind=replay", "feed.more.path=more.ndjson"];
         let mut line = up(folder.path());
-        more.iter().for_each(|setting| drop(line.args(["--set", setting])));
+        for setting in more {
+            line.args(["--set", setting]);
+        }
         let node = Node::start(&mut line);
         node.wait("the recording has been played", played);
         assert_eq!(node.stop(), 0);
