@@ -26,6 +26,7 @@ use tokio::time::Instant;
 
 use crate::cli::Role;
 use crate::config::Config;
+use crate::exit::Usage;
 use crate::stream::Stream;
 
 /// The namespace of all tables.
@@ -75,7 +76,7 @@ impl House {
             return Self::open(config, &folder, Some(visitor), whole).await;
         }
         if !config.lake.catalog_file(&folder).exists() {
-            anyhow::bail!(crate::exit::Usage(format!(
+            anyhow::bail!(Usage(format!(
                 "{} holds no lake yet: run `contrail up` first, or name the right folder with --data-dir",
                 folder.display()
             )));
@@ -165,7 +166,8 @@ impl House {
             return Ok(self.lake.ensure(&dead).await?);
         }
         let model = self.project.get(name).filter(|model| model.kind != Kind::View);
-        let model = model.with_context(|| format!("there is no table {name}; `contrail tables` lists them"))?;
+        let unknown = || Usage(format!("there is no table {name}; `contrail tables` lists them"));
+        let model = model.ok_or_else(unknown)?;
         Ok(self.lake.ensure(&model.def).await?)
     }
 

@@ -7,7 +7,8 @@ use contrail_kit::crash;
 use contrail_types::Micros;
 use iceberg::TableRequirement;
 use iceberg::spec::{
-    MAIN_BRANCH, ManifestFile, ManifestListWriter, Operation, Snapshot, Summary, TableMetadata, TableMetadataBuilder,
+    MAIN_BRANCH, ManifestFile, ManifestListWriter, Operation, PartitionSpecRef, Schema, SchemaRef, Snapshot, Summary,
+    TableMetadata, TableMetadataBuilder,
 };
 use uuid::Uuid;
 
@@ -282,14 +283,30 @@ fn reshaped(
     metadata: &TableMetadata,
 ) -> iceberg::Result<(TableMetadataBuilder, i32)> {
     let mut schema_id = metadata.current_schema_id();
+    // Catalogs take no schema or spec twice: one that the table had before is taken up again.
     if let Some(schema) = edited.schema {
-        builder = builder.add_schema(schema)?.set_current_schema(TableMetadataBuilder::LAST_ADDED)?;
+        let alike = |old: &&SchemaRef| old.as_struct() == schema.as_struct() && identity(old) == identity(&schema);
+        builder = match metadata.schemas_iter().find(alike) {
+            Some(old) => builder.set_current_schema(old.schema_id())?,
+            None => builder.add_schema(schema)?.set_current_schema(TableMetadataBuilder::LAST_ADDED)?,
+        };
         schema_id = builder.clone().build()?.metadata.current_schema_id();
     }
     if let Some(spec) = edited.spec {
-        builder = builder.add_partition_spec(spec)?.set_default_partition_spec(TableMetadataBuilder::LAST_ADDED)?;
+        let new: Vec<_> = spec.fields().iter().map(|f| (f.source_id, f.transform, f.name.clone())).collect();
+        let alike = |old: &&PartitionSpecRef| {
+            old.fields().iter().map(|f| (f.source_id, f.transform, f.name.clone())).eq(new.iter().cloned())
+        };
+        builder = match metadata.partition_specs_iter().find(alike) {
+            Some(old) => builder.set_default_partition_spec(old.spec_id())?,
+            None => builder.add_partition_spec(spec)?.set_default_partition_spec(TableMetadataBuilder::LAST_ADDED)?,
+        };
     }
     Ok((builder, schema_id))
+}
+
+fn identity(schema: &Schema) -> BTreeSet<i32> {
+    schema.identifier_field_ids().collect()
 }
 
 /// A snapshot's time never goes back behind the version it stands on, whatever the clock does.

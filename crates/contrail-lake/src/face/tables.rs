@@ -112,7 +112,7 @@ impl CatalogFace {
             other => other.into(),
         });
         match (loaded, self.catalog.find(ident).await?) {
-            (Err(FaceError::Catalog(CatalogError::Metadata { .. })), Some((_, location)))
+            (Err(FaceError::Catalog(CatalogError::Lost { .. })), Some((_, location)))
                 if !local_path(&location).exists() =>
             {
                 Err(FaceError::NoSuch(What::Metadata, location))

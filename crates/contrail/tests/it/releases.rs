@@ -36,7 +36,12 @@ fn a_lake_of_an_earlier_release_opens_is_whole_and_goes_on() {
         ask(&["tables", "alter", "states", "rename", "velocity", "ground_speed"]);
         // What a feed of that name has played is known; this one is new.
         let expected = record(&folder.path().join("more.ndjson"), 10, 40);
-        let more = ["feed.rec.enabled=false", "feed.more.kind=replay", "feed.more.path=more.ndjson"];
+        let more = [
+            "feed.rec.enabled=false",
+            "feed.more.kind=replay",
+            "feed.more.path=more.ndjson",
+            "feed.more.interval=100ms",
+        ];
         let mut line = up(folder.path());
         for setting in more {
             line.args(["--set", setting]);

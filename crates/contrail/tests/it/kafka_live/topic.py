@@ -50,7 +50,7 @@ def messages(asked: dict) -> list:
 def read(asked: dict) -> dict:
     """Addresses of the states, as Confluent's deserialiser has them; and how many messages are none."""
     context = SerializationContext(asked["topic"], MessageField.VALUE)
-    deserializer = AvroDeserializer(SchemaRegistryClient({"url": asked["registry"]}))
+    deserializer = AvroDeserializer(SchemaRegistryClient({"url": asked["registry"], "timeout": 10}))
     found = messages(asked)
     framed = [m for m in found if m.value() and m.value()[0] == 0]
     states = [deserializer(m.value(), context) for m in framed]
@@ -70,7 +70,7 @@ def write(asked: dict) -> dict:
     With `field`, a field of Avro, and its `value`: by a next version of the schema that has it.
     """
     context, subject = SerializationContext(asked["topic"], MessageField.VALUE), asked["topic"] + "-value"
-    client = SchemaRegistryClient({"url": asked["registry"]})
+    client = SchemaRegistryClient({"url": asked["registry"], "timeout": 10})
     schema = json.loads(client.get_latest_version(subject).schema.schema_str)
     deserializer = AvroDeserializer(client)
     first = next(m for m in messages(asked) if m.value()[0] == 0)
@@ -91,7 +91,7 @@ def write(asked: dict) -> dict:
 
 def foreign(asked: dict) -> dict:
     """Messages of all sorts that are no states."""
-    client = SchemaRegistryClient({"url": asked["registry"]})
+    client = SchemaRegistryClient({"url": asked["registry"], "timeout": 10})
     other = {"type": "record", "name": "Parcel", "fields": [{"name": "weight", "type": "double"}]}
     ours = client.get_latest_version(asked["topic"] + "-value").schema_id
     other_id = client.register_schema(asked["topic"] + "-parcels-value", Schema(json.dumps(other), "AVRO"))

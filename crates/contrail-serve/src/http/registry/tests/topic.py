@@ -15,7 +15,7 @@ PATIENCE = 30
 def main() -> None:
     asked = json.loads(sys.argv[1])
     context = SerializationContext(asked["topic"], MessageField.VALUE)
-    client = SchemaRegistryClient({"url": asked["url"]})
+    client = SchemaRegistryClient({"url": asked["url"], "timeout": 10})
     states = consume(asked, AvroDeserializer(client), context)
 
     newer = json.loads(client.get_latest_version(f"{asked['topic']}-value").schema.schema_str)
