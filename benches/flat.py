@@ -13,8 +13,8 @@ import sys
 WIDTH, HEIGHT, GAP, LEFT, TOP = 300, 110, 46, 20, 34
 PANELS = [
     ("commit, ms", ["commit_p50_ms", "commit_p99_ms"], ["half of all", "99 of 100"]),
-    ("plan of one hour, ms, process that has never seen the table", ["plan_cold_ms"], []),
-    ("plan of one hour, µs, process that has", ["plan_warm_us"], []),
+    ("plan of one hour by a process just started, ms", ["plan_cold_ms"], []),
+    ("plan of one hour by one that runs, µs", ["plan_warm_us"], []),
     ("live files, and files on disk", ["live_files", "files_on_disk"], ["live", "on disk"]),
     ("metadata file, kB", ["metadata_kB"], []),
     ("memory, MB", ["memory_MB"], []),
@@ -43,7 +43,7 @@ def panel(at, title, columns, names, rows):
     for share, label in ((0, ""), (1, f"{top:g}")):
         level = y + HEIGHT * (1 - share)
         yield f'<line class="axis" x1="{x}" x2="{x + WIDTH}" y1="{level}" y2="{level}"/>'
-        yield f'<text x="{x + WIDTH}" y="{level + 12}" text-anchor="end">{label}</text>'
+        yield f'<text x="{x + WIDTH}" y="{level - 4}" text-anchor="end">{label}</text>'
     for share in (0, 0.5, 1):
         anchor = {0: "start", 0.5: "middle", 1: "end"}[share]
         label = f"{int(last * share):,}" + (" commits" if share == 1 else "")
