@@ -250,6 +250,7 @@ mod tests {
             ("states.last_contact BETWEEN '2026-01-01 01:00' AND '2026-01-02' AND velocity > 3", at(1, 24)),
             ("'2026-01-01 02:00' < LAST_CONTACT AND DATE '2026-01-02' > last_contact", at(2, 24)),
             ("last_contact >= TIMESTAMP '2026-01-01 07:00' - INTERVAL 2 HOURS", at(5, None)),
+            ("NOT last_contact > '2026-01-01 05:00'", at(None, 5)),
             ("last_contact = TIMESTAMP '2026-01-01 03:00'", at(3, 3)),
             ("last_contact >= DATE '2026-01-02' - INTERVAL 6 HOURS AND (icao24 = 'a' OR velocity > 1)", at(18, None)),
             ("last_contact >= date_trunc('day', TIMESTAMP '2026-01-01 13:00') + INTERVAL '1 hour'", at(1, None)),
@@ -269,7 +270,6 @@ mod tests {
         for sql in [
             "SELECT * FROM states",
             "SELECT * FROM states WHERE last_contact > '2026-01-01' OR velocity > 3",
-            "SELECT * FROM states WHERE NOT last_contact > '2026-01-01'",
             "SELECT * FROM states WHERE last_contact > time_position",
             "SELECT * FROM states WHERE last_contact > (SELECT max(last_contact) FROM states_raw)",
             "SELECT * FROM states WHERE last_contact > '2026-01-01' + to_days(random())",
