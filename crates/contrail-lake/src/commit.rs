@@ -18,7 +18,7 @@ use crate::error::LakeError;
 use crate::table::LakeTable;
 use crate::upkeep::queue::Retired;
 use crate::version::{Version, View};
-use crate::write::{EncodedFile, time_id};
+use crate::write::{EncodedFile, snapshot_id, time_id};
 use stage::{Attempt, Staged, stage};
 
 /// The property that says up to when orphans have been swept, in microseconds since the epoch.
@@ -125,7 +125,7 @@ impl LakeTable {
             table: self,
             change: &change,
             add: change.add.clone(),
-            snapshot_id: (Uuid::new_v4().as_u128() >> 65) as i64,
+            snapshot_id: snapshot_id(),
             id: time_id(self.0.lake.clock.now()),
             attempts: 0,
             doubt: false,

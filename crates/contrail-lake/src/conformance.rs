@@ -6,7 +6,6 @@ use contrail_types::{Column, TableDef};
 use futures::future::join_all;
 use iceberg::spec::{MAIN_BRANCH, Operation, Snapshot, Summary, TableMetadata};
 use iceberg::{NamespaceIdent, TableIdent, TableRequirement};
-use uuid::Uuid;
 
 use crate::catalog::{CatalogError, CommitError, Loaded, Proposal, TableCatalog};
 use crate::schema::creation;
@@ -42,7 +41,7 @@ async fn create(catalog: &Arc<dyn TableCatalog>, table: &TableIdent, folder: &st
 /// A change of one property, by an empty snapshot.
 fn proposal(base: &Loaded, value: &str) -> Proposal {
     let properties = [("contrail.test".to_owned(), value.to_owned())].into();
-    let (metadata, id) = (&base.metadata, (Uuid::new_v4().as_u128() >> 65) as i64);
+    let (metadata, id) = (&base.metadata, crate::write::snapshot_id());
     let snapshot = Snapshot::builder()
         .with_snapshot_id(id)
         .with_parent_snapshot_id(metadata.current_snapshot_id())

@@ -15,7 +15,7 @@ use ::arrow::datatypes::{DataType, Field};
 use ::arrow::record_batch::RecordBatch;
 use contrail_kit::crash;
 use contrail_types::{Micros, Transform};
-use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Struct};
+use iceberg::spec::{DataFile, DataFileBuilder, Struct};
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::error::LakeError;
@@ -200,25 +200,7 @@ impl<'a> NewFile<'a> {
         crash::point("lake.write.after_file")?;
 
         let spec_id = shape.spec.spec_id();
-        let mut data = DataFileBuilder::default();
-        data.content(DataContentType::Data)
-            .file_path(path.clone())
-            .file_format(DataFileFormat::Parquet)
-            .partition(place)
-            .record_count(records)
-            .file_size_in_bytes(size)
-            .value_counts(metrics.values)
-            .null_value_counts(metrics.nulls)
-            .nan_value_counts(metrics.nans)
-            .lower_bounds(metrics.lower)
-            .upper_bounds(metrics.upper)
-            .partition_spec_id(spec_id);
-        if let Some(order) = shape.order_id {
-            data.sort_order_id(order);
-        }
-        let data = data
-            .build()
-            .map_err(|error| LakeError::Batch { table: table.def.name.clone(), reason: error.to_string() })?;
+        let data = describe::entry(shape, &path, (records, size), metrics, place, shape.order_id)?;
         Ok(EncodedFile { path, partition: unit, records, bytes: size, written_at, spec_id, data })
     }
 }
@@ -258,6 +240,11 @@ fn file_path(table: &Inner, partition: Option<i32>, now: Micros) -> String {
         (None, _) => String::new(),
     };
     format!("{}/data/{place}{id}.parquet", table.location)
+}
+
+/// The id of a snapshot to come: 63 random bits.
+pub(crate) fn snapshot_id() -> i64 {
+    (Uuid::new_v4().as_u128() >> 65) as i64
 }
 
 /// A unique id that holds `now`.

@@ -1,14 +1,12 @@
 //! A change staged on a version that was put together from what is left of a table, not loaded.
 
-use uuid::Uuid;
-
 use super::CommitFailed;
 use super::stage::{Attempt, stage};
 use crate::catalog::Proposal;
 use crate::change::Change;
 use crate::table::LakeTable;
 use crate::version::Version;
-use crate::write::time_id;
+use crate::write::{snapshot_id, time_id};
 
 impl LakeTable {
     /// Writes manifests and list of `change` on top of `base`: the proposal, and the id of its snapshot. `written` gets
@@ -19,7 +17,7 @@ impl LakeTable {
         change: &Change,
         written: &mut Vec<String>,
     ) -> Result<(Proposal, i64), CommitFailed> {
-        let snapshot_id = (Uuid::new_v4().as_u128() >> 65) as i64;
+        let snapshot_id = snapshot_id();
         let id = time_id(self.0.lake.clock.now());
         let add = change.files();
         let mut attempt = Attempt { table: self, base, change, add, snapshot_id, number: 1, id, written: Vec::new() };

@@ -1,15 +1,16 @@
-//! A data file of which only the file itself is left, described anew from its rows.
+//! What a manifest says of a data file; also of one of which only the file itself is left.
 
 use arrow::datatypes::SchemaRef;
 use chrono::NaiveDate;
 use contrail_types::Transform;
 use contrail_types::time::HOUR;
-use iceberg::spec::{DataContentType, DataFileBuilder, DataFileFormat};
+use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Struct};
 
 use super::metrics::Metrics;
 use super::split::split;
 use super::{EncodedFile, place, time_in};
 use crate::error::LakeError;
+use crate::shape::TableShape;
 use crate::table::LakeTable;
 
 /// Rows of a batch.
@@ -44,29 +45,40 @@ impl LakeTable {
         };
         let Some(partition) = place::of(&shape, value)? else { return Ok(None) };
         let spec_id = shape.spec.spec_id();
-        let mut data = DataFileBuilder::default();
-        data.content(DataContentType::Data)
-            .file_path(path.to_owned())
-            .file_format(DataFileFormat::Parquet)
-            .partition(partition)
-            .record_count(records)
-            .file_size_in_bytes(bytes)
-            .value_counts(metrics.values)
-            .null_value_counts(metrics.nulls)
-            .nan_value_counts(metrics.nans)
-            .lower_bounds(metrics.lower)
-            .upper_bounds(metrics.upper)
-            .partition_spec_id(spec_id);
         // Our own files are sorted; they bear the time in their names.
-        if let Some(order) = shape.order_id.filter(|_| time_in(path).is_some()) {
-            data.sort_order_id(order);
-        }
-        let data = data
-            .build()
-            .map_err(|error| LakeError::Batch { table: table.def.name.clone(), reason: error.to_string() })?;
+        let order_id = shape.order_id.filter(|_| time_in(path).is_some());
+        let data = entry(&shape, path, (records, bytes), metrics, partition, order_id)?;
         let written_at = table.lake.clock.now();
         Ok(Some(EncodedFile { path: path.to_owned(), partition: value, records, bytes, written_at, spec_id, data }))
     }
+}
+
+/// What a manifest says of a file of so many rows and bytes.
+pub(super) fn entry(
+    shape: &TableShape,
+    path: &str,
+    (records, bytes): (u64, u64),
+    metrics: Metrics,
+    place: Struct,
+    order_id: Option<i32>,
+) -> Result<DataFile, LakeError> {
+    let mut data = DataFileBuilder::default();
+    data.content(DataContentType::Data)
+        .file_path(path.to_owned())
+        .file_format(DataFileFormat::Parquet)
+        .partition(place)
+        .record_count(records)
+        .file_size_in_bytes(bytes)
+        .value_counts(metrics.values)
+        .null_value_counts(metrics.nulls)
+        .nan_value_counts(metrics.nans)
+        .lower_bounds(metrics.lower)
+        .upper_bounds(metrics.upper)
+        .partition_spec_id(shape.spec.spec_id());
+    if let Some(order) = order_id {
+        data.sort_order_id(order);
+    }
+    data.build().map_err(|error| LakeError::Batch { table: shape.def().name.clone(), reason: error.to_string() })
 }
 
 /// The partition of a file without rows, from where our own writers put it.
