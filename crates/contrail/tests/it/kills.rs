@@ -27,7 +27,6 @@ pub fn up(folder: &std::path::Path) -> Command {
 
 pub fn check(folder: &std::path::Path, expected: &Expected) {
     assert_eq!(count(folder, "SELECT count(*) AS n FROM states_raw"), expected.raw);
-    // Millions of rows after a thousand kills, and a statement may have little memory.
     let apart = "SELECT sum(n)::BIGINT AS n FROM (SELECT count(DISTINCT log_offset) AS n FROM states_raw
                  GROUP BY log_stream, log_partition)";
     assert_eq!(count(folder, apart), expected.raw);

@@ -122,7 +122,10 @@ pub fn get(address: &str, path: &str) -> Option<Value> {
 
 /// Rows of a statement over a folder on which nothing runs.
 pub fn sql(folder: &Path, statement: &str) -> Vec<Value> {
-    let (code, out, error) = run(contrail(folder).args(["--data-dir", "data", "sql", "--format", "json", statement]));
+    // Millions of rows after a thousand kills, counted exactly: more than a statement may take by default.
+    let room = ["--set", "query.memory=4GB", "--set", "query.process_memory=6GB"];
+    let (code, out, error) =
+        run(contrail(folder).args(["--data-dir", "data"]).args(room).args(["sql", "--format", "json", statement]));
     assert_eq!(code, 0, "{statement}: {error}");
     serde_json::from_str(&out).unwrap_or_else(|e| panic!("{statement}: {e} in {out}"))
 }
