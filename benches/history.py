@@ -2,11 +2,11 @@
 """Whether a long history makes a small question slow: marts built anew, and an hour asked for, with one day of history and
 with thirty.
 
-    .contrail/venv/bin/python benches/history.py BINARY [--days 30] [--aircraft 1500]
+    .contrail/venv/bin/python benches/history.py BINARY [--days 30] [--aircraft 1500] [--engines]
 
 Plays an answer each ten minutes of that many days into a node, then times, on the newest hour: `POST /api/v1/build` of
-every mart, and the same statement over one hour of `states` by the node and by DuckDB's own iceberg_scan, when that
-extension is installed. Medians of nine.
+every mart, and a statement over one hour of `states`; with --engines the same statement by DuckDB's own iceberg_scan and
+by Spark, from the catalog file. Medians of nine.
 """
 
 import argparse
@@ -19,8 +19,8 @@ import tempfile
 import time
 from datetime import datetime, timezone
 
-import duckdb
-from land import START, record, start
+import engines
+from land import record, start
 
 MARTS = ["country_stats", "hourly_activity", "flight_density", "altitude_distribution", "airline_activity",
          "aircraft_stats", "daily_trends", "weekday_trends"]
@@ -68,8 +68,9 @@ def settled(node, rows):
 
 def measured(args, days):
     answers = days * 86_400 // STEP
+    first = int(time.time()) // 3600 * 3600 - days * 86_400
     with tempfile.TemporaryDirectory(prefix="contrail-history-") as folder:
-        record(f"{folder}/sky.ndjson", answers, args.aircraft, every=STEP)
+        record(f"{folder}/sky.ndjson", answers, args.aircraft, first, STEP)
         process = start(args, folder, ["source", "land", "build", "maintain", "serve"], "feed.rec.kind=replay",
                         "feed.rec.path=sky.ndjson", "feed.rec.speed=0", "serve.http.listen=127.0.0.1:0",
                         "maintain.interval=5s")
@@ -78,33 +79,21 @@ def measured(args, days):
         time.sleep(1)
         node = Node(folder)
         settled(node, answers * args.aircraft)
-        hour = datetime.fromtimestamp(START + (answers - 12) * STEP, timezone.utc).replace(minute=0, second=0)
+        hour = datetime.fromtimestamp(first + days * 86_400 - 7200, timezone.utc)
         text = hour.strftime("%Y-%m-%dT%H:%M:%SZ")
         marts = timed(lambda: node.ask("POST", "/api/v1/build", {"models": MARTS, "hours": [text]}))
         inside = f"last_contact >= TIMESTAMPTZ '{text}' AND last_contact < TIMESTAMPTZ '{text}' + INTERVAL 1 HOUR"
         what = "SELECT country, count(*) AS n, avg(velocity) AS v FROM {} WHERE " + inside + " GROUP BY country"
         ours = timed(lambda: node.ask("POST", "/api/v1/sql", {"sql": what.format("states"), "limit": 1000}))
-        theirs = scanned(node, what)
+        theirs = {}
+        for engine in ("duckdb", "spark") if args.engines else ():
+            asked = what if engine == "duckdb" else what.replace("TIMESTAMPTZ", "TIMESTAMP")
+            theirs[engine] = engines.ask(engine, f"{folder}/data/catalog.db", f"timed:aviation.states:{asked}")
         process.send_signal(signal.SIGTERM)
         process.wait(120)
-    print(f"{days:3} days: all marts of one hour {marts:6.0f} ms   an hour of states {ours:6.0f} ms   "
-          f"iceberg_scan {f'{theirs:6.0f} ms' if theirs else 'not installed'}")
+    said = "   ".join(f"by {engine} {took:.0f} ms" for engine, took in theirs.items())
+    print(f"{days:3} days: all marts of one hour {marts:.0f} ms   an hour of states {ours:.0f} ms   {said}")
     return marts, ours, theirs
-
-
-def scanned(node, what):
-    """The same statement by DuckDB's extension, on the metadata file as it stands."""
-    db = duckdb.connect()
-    try:
-        db.execute("LOAD iceberg")
-    except duckdb.Error:
-        return None
-    tables = {table["name"]: table for table in node.ask("GET", "/api/v1/tables")["tables"]}
-    folder = tables["states"]["location"].removeprefix("file://") + "/metadata"
-    newest = max((os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".metadata.json")),
-                 key=os.path.getmtime)
-    db.execute("SET TimeZone = 'UTC'; SET threads = 2")
-    return timed(lambda: db.execute(what.format(f"iceberg_scan('{newest}')")).fetchall())
 
 
 def main():
@@ -112,10 +101,11 @@ def main():
     parser.add_argument("binary", type=os.path.abspath)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--aircraft", type=int, default=1500)
+    parser.add_argument("--engines", action="store_true")
     args = parser.parse_args()
     one, many = measured(args, 1), measured(args, args.days)
     print(f"ratio, {args.days} days to one: marts {many[0] / one[0]:.2f}, an hour of states {many[1] / one[1]:.2f}"
-          + (f"; iceberg_scan takes {many[2] / many[1]:.1f} times as long as the node" if many[2] else ""))
+          + "".join(f"; {engine} takes {took / many[1]:.1f} times as long as the node" for engine, took in many[2].items()))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 mod manifests;
 mod mend;
 mod merge;
+pub(crate) mod skew;
 mod stage;
 
 use std::time::Duration;

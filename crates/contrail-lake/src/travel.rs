@@ -7,12 +7,12 @@ use std::sync::Arc;
 use contrail_kit::{Backoff, Class, Classified};
 use contrail_types::Micros;
 use contrail_types::time::{Time, rfc3339};
-use iceberg::spec::{MAIN_BRANCH, SnapshotReference, SnapshotRetention, TableMetadataBuilder};
+use iceberg::spec::{MAIN_BRANCH, SnapshotReference, SnapshotRetention};
 use serde::Deserialize;
 
 use crate::catalog::{CommitError, Proposal};
 use crate::change::Change;
-use crate::commit::{CommitFailed, Committed, FenceFailure};
+use crate::commit::{CommitFailed, Committed, FenceFailure, skew};
 use crate::error::{Doing, LakeError, TableError};
 use crate::table::LakeTable;
 use crate::version::{Version, View};
@@ -152,7 +152,7 @@ impl LakeTable {
             return Err(TravelError::Name(name.to_owned()));
         }
         let mut tagged = 0;
-        self.refer(&mut |version, builder| {
+        self.refer(name, &mut |version| {
             let nothing = || TravelError::NoVersion {
                 table: self.name().to_owned(),
                 at: At::Tag(name.to_owned()),
@@ -163,8 +163,7 @@ impl LakeTable {
                 None => version.snapshot_id().ok_or_else(nothing)?,
             };
             let retention = SnapshotRetention::Tag { max_ref_age_ms: None };
-            let reference = SnapshotReference::new(tagged, retention);
-            Ok(builder.set_ref(name, reference).doing(|| format!("tag {}", self.name()))?)
+            Ok(Some(SnapshotReference::new(tagged, retention)))
         })
         .await?;
         Ok(tagged)
@@ -172,17 +171,14 @@ impl LakeTable {
 
     /// Removes a tag; its snapshot is then kept like any other.
     pub async fn untag(&self, name: &str) -> Result<(), TravelError> {
-        self.refer(&mut |version, builder| {
-            self.resolve(version, &At::Tag(name.to_owned()))?;
-            Ok(builder.remove_ref(name))
-        })
-        .await
+        self.refer(name, &mut |version| self.resolve(version, &At::Tag(name.to_owned())).map(|_| None)).await
     }
 
-    /// Changes a reference: the content of the table stays as it is.
+    /// Sets a reference, or removes it: the content of the table stays as it is.
     async fn refer(
         &self,
-        edit: &mut (dyn FnMut(&Version, TableMetadataBuilder) -> Result<TableMetadataBuilder, TravelError> + Send),
+        name: &str,
+        to: &mut (dyn FnMut(&Version) -> Result<Option<SnapshotReference>, TravelError> + Send),
     ) -> Result<(), TravelError> {
         let _turn = self.0.turn.lock().await;
         for attempt in 0..ATTEMPTS {
@@ -190,9 +186,15 @@ impl LakeTable {
                 tokio::time::sleep(BACKOFF.wait_spread(attempt)).await;
             }
             let version = self.load().await?;
-            let builder = version.metadata().clone().into_builder(Some(version.metadata_location().to_owned()));
-            let built =
-                edit(&version, builder)?.build().doing(|| format!("change the references of {}", self.name()))?;
+            let reference = to(&version)?;
+            let built = skew::built(version.metadata(), |metadata| {
+                let builder = metadata.into_builder(Some(version.metadata_location().to_owned()));
+                match reference {
+                    Some(reference) => builder.set_ref(name, reference)?.build(),
+                    None => builder.remove_ref(name).build(),
+                }
+            });
+            let built = built.doing(|| format!("change the references of {}", self.name()))?;
             if built.changes.is_empty() {
                 return Ok(());
             }

@@ -22,6 +22,7 @@ pub use compact::{Compacted, Compaction};
 pub use pins::Pin;
 
 use crate::catalog::{CommitError, Proposal};
+use crate::commit::skew;
 use crate::error::{Doing, LakeError};
 use crate::storage::plain;
 use crate::table::LakeTable;
@@ -81,11 +82,8 @@ impl LakeTable {
             return Ok(0);
         }
         let ids: Vec<i64> = due.iter().map(|(id, _)| *id).collect();
-        let built = metadata
-            .clone()
-            .into_builder(Some(version.metadata_location().to_owned()))
-            .remove_snapshots(&ids)
-            .build()
+        let here = || Some(version.metadata_location().to_owned());
+        let built = skew::built(metadata, |metadata| metadata.into_builder(here()).remove_snapshots(&ids).build())
             .doing(|| format!("thin the snapshots of {}", self.name()))?;
         let proposal = Proposal::on(&version, built);
         match self.0.lake.catalog.commit(&self.0.ident, version.loaded(), proposal).await {

@@ -24,6 +24,8 @@ mod relocate;
 mod remote_live;
 #[path = "lake/repair.rs"]
 mod repair;
+#[path = "lake/skew.rs"]
+mod skew;
 #[path = "lake/support.rs"]
 mod support;
 #[path = "lake/travel.rs"]

@@ -287,10 +287,16 @@ fn reshaped(
     if let Some(schema) = edited.schema {
         let alike = |old: &&SchemaRef| old.as_struct() == schema.as_struct() && identity(old) == identity(&schema);
         builder = match metadata.schemas_iter().find(alike) {
-            Some(old) => builder.set_current_schema(old.schema_id())?,
-            None => builder.add_schema(schema)?.set_current_schema(TableMetadataBuilder::LAST_ADDED)?,
+            Some(old) => {
+                schema_id = old.schema_id();
+                builder.set_current_schema(schema_id)?
+            }
+            None => {
+                let last = metadata.schemas_iter().map(|schema| schema.schema_id()).max();
+                schema_id = last.map_or(0, |last| last + 1);
+                builder.add_schema(schema)?.set_current_schema(TableMetadataBuilder::LAST_ADDED)?
+            }
         };
-        schema_id = builder.clone().build()?.metadata.current_schema_id();
     }
     if let Some(spec) = edited.spec {
         let new: Vec<_> = spec.fields().iter().map(|f| (f.source_id, f.transform, f.name.clone())).collect();

@@ -12,7 +12,7 @@ use super::plan::Part;
 use super::{Repair, RepairError};
 use crate::catalog::{CommitError, Loaded, Proposal};
 use crate::change::Change;
-use crate::commit::CommitFailed;
+use crate::commit::{CommitFailed, skew};
 use crate::error::{Doing, LakeError};
 use crate::version::{Version, View};
 
@@ -56,7 +56,8 @@ impl Repair {
         let (proposal, snapshot_id) = table.stage_on(&base, &self.noted(change), written).await?;
         let Proposal { requirements, updates: main, metadata, mut dropped } = proposal;
         updates.extend(main);
-        let built = metadata.into_builder(None).remove_snapshots(&plan.let_go).build().doing(doing)?;
+        let let_go = |metadata: TableMetadata| metadata.into_builder(None).remove_snapshots(&plan.let_go).build();
+        let built = skew::built(&metadata, let_go).doing(doing)?;
         updates.extend(built.changes);
         let metadata = self.with_log(&built.metadata)?;
         dropped.retain(|path| Some(path) != plan.instead.as_ref());

@@ -12,6 +12,11 @@ ours     Spark: on the table `states`, what it may do and what it may not
 deletes  Spark: row-level deletes in `states`, written past the node
 wait:F   until the file F is there
 mend     Spark: rewrites the files of `states`, so that no delete is left
+
+For the measurements in benches/, of DuckDB and Spark:
+
+timed:T:SQL   the statement nine times with the table T for {}: the median in milliseconds
+copied:T:N    Spark: N rows of T in a table of its own, in hours as ours are: bytes a row
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ import datetime as dt
 import json
 import os
 import sqlite3
+import statistics
 import sys
 import time
 import urllib.request
@@ -172,9 +178,11 @@ class DuckDb:
         ):
             self.duckdb.execute(sql)
 
-    def theirs(self, table: str) -> list[Row]:
-        sql = f"SELECT {COLUMNS} FROM {self.place(table)} ORDER BY id"
+    def rows(self, sql: str) -> list[Row]:
         return [list(row) for row in self.duckdb.execute(sql).fetchall()]
+
+    def theirs(self, table: str) -> list[Row]:
+        return self.rows(f"SELECT {COLUMNS} FROM {self.place(table)} ORDER BY id")
 
 
 class Spark:
@@ -209,11 +217,14 @@ class Spark:
             builder = builder.config(key, value)
         self.spark = builder.getOrCreate()
 
+    def place(self, table: str) -> str:
+        return f"contrail.{table}"
+
     def rows(self, sql: str) -> list[Row]:
         return [list(row) for row in self.spark.sql(sql).collect()]
 
     def figures(self, table: str) -> Row:
-        return self.rows(statement(table, f"contrail.aviation.{table}", "STRING", "unix_micros", "`"))[0]
+        return self.rows(statement(table, self.place(f"aviation.{table}"), "STRING", "unix_micros", "`"))[0]
 
     def own(self) -> None:
         merged = "(SELECT 3 AS id, 'C' AS label UNION ALL SELECT 5, 'e')"
@@ -240,7 +251,7 @@ class Spark:
             self.rows(sql)
 
     def theirs(self, table: str) -> list[Row]:
-        return self.rows(f"SELECT {COLUMNS} FROM contrail.{table} ORDER BY id")
+        return self.rows(f"SELECT {COLUMNS} FROM {self.place(table)} ORDER BY id")
 
     def ours(self) -> dict[str, Any]:
         """An append and a delete as `states` takes them, and what it refuses."""
@@ -289,6 +300,15 @@ class Spark:
         self.rows(f"ALTER TABLE {states} UNSET TBLPROPERTIES ('write.delete.mode')")
         return int(gone)
 
+    def copied(self, table: str, rows: str) -> float:
+        self.rows("CREATE NAMESPACE IF NOT EXISTS contrail.spark")
+        self.rows(
+            "CREATE TABLE contrail.spark.copy USING iceberg PARTITIONED BY (hours(last_contact)) AS "
+            f"SELECT * FROM {self.place(table)} LIMIT {rows}"
+        )
+        said = self.rows("SELECT sum(file_size_in_bytes) / sum(record_count) FROM contrail.spark.copy.files")
+        return float(said[0][0])
+
     def mend(self) -> None:
         options = "map('rewrite-all', 'true', 'remove-dangling-deletes', 'true')"
         self.rows(f"CALL contrail.system.rewrite_data_files(table => 'aviation.states', options => {options})")
@@ -298,6 +318,15 @@ def whole(value: Any) -> str | None:
     if value is None:
         return None
     return value.isoformat() if isinstance(value, dt.date) else str(value)
+
+
+def timed(engine: Any, table: str, sql: str) -> float:
+    took = []
+    for _ in range(9):
+        begun = time.perf_counter()
+        engine.rows(sql.format(engine.place(table)))
+        took.append((time.perf_counter() - begun) * 1e3)
+    return statistics.median(took)
 
 
 def wait(file: str) -> None:
@@ -310,12 +339,14 @@ def main() -> None:
     steps: dict[str, Callable[[], Any]] = {
         "figures": lambda: {table: engine.figures(table) for table in TABLES},
         "theirs": lambda: {name: engine.theirs(f"{name}.t") for name in OWN.values()},
+        "timed": lambda table, sql: timed(engine, table, sql),
     }
     for step in STEPS:
         if step.startswith("wait:"):
             wait(step.removeprefix("wait:"))
             continue
-        print(json.dumps({step: (steps.get(step) or getattr(engine, step))()}), flush=True)
+        name, *more = step.split(":", 2)
+        print(json.dumps({name: (steps.get(name) or getattr(engine, name))(*more)}), flush=True)
 
 
 main()
