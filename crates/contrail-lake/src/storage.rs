@@ -72,6 +72,11 @@ impl Store {
         }
     }
 
+    /// Whether the catalog's keys are not taken any more.
+    pub fn wants_keys(&self) -> bool {
+        matches!(self, Self::S3(store) if store.wants_keys())
+    }
+
     /// Writes a new file, whole and durable. Blocking.
     pub fn write_new(&self, location: &str, bytes: Vec<u8>) -> Result<(), LakeError> {
         match self {

@@ -12,6 +12,8 @@ mod evolution;
 mod full_disk;
 #[path = "lake/history.rs"]
 mod history;
+#[path = "lake/keys_live.rs"]
+mod keys_live;
 #[path = "lake/proxy.rs"]
 mod proxy;
 #[path = "lake/pyiceberg.rs"]

@@ -59,7 +59,11 @@ pub(crate) struct Seen {
 }
 
 /// Keys that change while the store is used.
-pub(crate) struct Keys(RwLock<Arc<AwsCredential>>);
+pub(crate) struct Keys {
+    held: RwLock<Arc<AwsCredential>>,
+    /// The store has not taken them: others must be asked for, however long these were said to last.
+    refused: AtomicBool,
+}
 
 #[derive(Clone)]
 pub(crate) struct S3Store(Arc<Inner>);
@@ -94,7 +98,7 @@ impl CredentialProvider for Keys {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        Ok(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
+        Ok(self.held.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
 
@@ -115,7 +119,8 @@ impl S3Store {
         Ok(Self(Arc::new(Inner {
             options: options.clone(),
             properties: properties.clone(),
-            keys: given.map(|keys| Arc::new(Keys(RwLock::new(Arc::new(keys))))),
+            keys: given
+                .map(|keys| Arc::new(Keys { held: RwLock::new(Arc::new(keys)), refused: AtomicBool::default() })),
             buckets: Mutex::default(),
             runtime,
             unconditional: AtomicBool::new(false),
@@ -128,8 +133,14 @@ impl S3Store {
 
     pub fn renew(&self, properties: &Properties) {
         if let (Some(keys), Some(new)) = (&self.0.keys, credential(properties)) {
-            *keys.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+            *keys.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+            keys.refused.store(false, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the store does not take the keys that the catalog gave out last.
+    pub fn wants_keys(&self) -> bool {
+        self.0.keys.as_ref().is_some_and(|keys| keys.refused.load(Ordering::Relaxed))
     }
 
     /// Waits for `work` on a thread that may block.
@@ -158,12 +169,12 @@ impl S3Store {
             use object_store::Error as E;
             match &error {
                 E::PermissionDenied { .. } | E::Unauthenticated { .. } | E::InvalidPath { .. } => {
-                    return Err(told("write", location, &error));
+                    return Err(self.told("write", location, &error));
                 }
                 E::AlreadyExists { .. } => {
                     return match self.read(location).await? == bytes {
                         true => Ok(()),
-                        false => Err(told("write", location, &error)),
+                        false => Err(self.told("write", location, &error)),
                     };
                 }
                 // An answer that was no answer: perhaps the file is there.
@@ -175,7 +186,7 @@ impl S3Store {
                         return Ok(());
                     }
                     if attempt == TRIES {
-                        return Err(told("write", location, &error));
+                        return Err(self.told("write", location, &error));
                     }
                     tracing::info!(file = location, error = reason(&error), "the store did not take a file, once more");
                 }
@@ -203,20 +214,20 @@ impl S3Store {
     pub async fn read(&self, location: &str) -> Result<Bytes, StoreError> {
         let (store, path) = self.place("read", location)?;
         let read = async { store.get(&path).await?.bytes().await };
-        read.await.map_err(|error| told("read", location, &error))
+        read.await.map_err(|error| self.told("read", location, &error))
     }
 
     pub async fn read_range(&self, location: &str, range: std::ops::Range<u64>) -> Result<Bytes, StoreError> {
         let (store, path) = self.place("read", location)?;
-        store.get_range(&path, range).await.map_err(|error| told("read", location, &error))
+        store.get_range(&path, range).await.map_err(|error| self.told("read", location, &error))
     }
 
     /// A file in pieces, in order.
     pub async fn pieces(&self, location: &str) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
         let (store, path) = self.place("read", location)?;
-        let found = store.get(&path).await.map_err(|error| told("read", location, &error))?;
-        let location = location.to_owned();
-        Ok(found.into_stream().map_err(move |error| told("read", &location, &error)).boxed())
+        let found = store.get(&path).await.map_err(|error| self.told("read", location, &error))?;
+        let (of, location) = (self.clone(), location.to_owned());
+        Ok(found.into_stream().map_err(move |error| of.told("read", &location, &error)).boxed())
     }
 
     /// Size and time of a file; none if it is not there.
@@ -225,7 +236,7 @@ impl S3Store {
         match store.head(&path).await {
             Ok(meta) => Ok(Some(Seen { bytes: meta.size, modified: meta.last_modified.timestamp_micros() })),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(told("look at", location, &error)),
+            Err(error) => Err(self.told("look at", location, &error)),
         }
     }
 
@@ -234,7 +245,7 @@ impl S3Store {
         let (store, path) = self.place("delete", location)?;
         match store.delete(&path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(told("delete", location, &error)),
+            Err(error) => Err(self.told("delete", location, &error)),
         }
     }
 
@@ -243,7 +254,41 @@ impl S3Store {
         let (store, path) = self.place("list", folder)?;
         let bucket = split(folder).map_or("", |(bucket, _)| bucket);
         let listed = store.list(Some(&path)).map_ok(|meta| format!("s3://{bucket}/{}", meta.location));
-        listed.try_collect().await.map_err(|error| told("list", folder, &error))
+        listed.try_collect().await.map_err(|error| self.told("list", folder, &error))
+    }
+
+    /// The library's error in words that say what to do.
+    fn told(&self, doing: &'static str, location: &str, error: &object_store::Error) -> StoreError {
+        use object_store::Error as E;
+        let text = reason(error);
+        // Some stores say 404 to a key that they do not know.
+        let unknown = matches!(error, E::NotFound { .. }) && doing == "write" && !text.contains("NoSuchBucket");
+        let refused = unknown || matches!(error, E::PermissionDenied { .. } | E::Unauthenticated { .. });
+        if let Some(keys) = self.0.keys.as_ref().filter(|_| refused) {
+            keys.refused.store(true, Ordering::Relaxed);
+            let reason =
+                format!("the store refuses the keys that the catalog has given out; it is asked again ({text})");
+            return StoreError::new(doing, location, Trouble::Outage, reason);
+        }
+        let (trouble, reason) = match error {
+            _ if unknown => (
+                Trouble::Setting,
+                format!("the store does not know the bucket or the keys; check the keys, and the warehouse ({text})"),
+            ),
+            _ if refused => {
+                (Trouble::Setting, format!("the store refuses it; check the keys and what they may do ({text})"))
+            }
+            E::NotFound { .. } if text.contains("NoSuchBucket") => {
+                (Trouble::Setting, "there is no such bucket; make it, or correct the warehouse".into())
+            }
+            E::NotFound { .. } => (Trouble::Missing, "there is no such file".into()),
+            E::AlreadyExists { .. } => (Trouble::Exists, "another file has that name".into()),
+            _ if text.contains("dns error") || text.contains("certificate") => {
+                (Trouble::Outage, format!("the store cannot be reached; check lake.s3.endpoint and lake.ca ({text})"))
+            }
+            _ => (Trouble::Outage, text),
+        };
+        StoreError::new(doing, location, trouble, reason)
     }
 
     /// The client of a location's bucket, and the name in it.
@@ -357,32 +402,6 @@ fn knows_no_conditions(error: &object_store::Error) -> bool {
 
 fn reason(error: &dyn std::error::Error) -> String {
     contrail_kit::class::chain(error)
-}
-
-/// The library's error in words that say what to do.
-fn told(doing: &'static str, location: &str, error: &object_store::Error) -> StoreError {
-    use object_store::Error as E;
-    let text = reason(error);
-    let (trouble, reason) = match error {
-        E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
-            (Trouble::Setting, format!("the store refuses it; check the keys and what they may do ({text})"))
-        }
-        E::NotFound { .. } if text.contains("NoSuchBucket") => {
-            (Trouble::Setting, "there is no such bucket; make it, or correct the warehouse".into())
-        }
-        // Some stores say 404 to a key that they do not know.
-        E::NotFound { .. } if doing == "write" => (
-            Trouble::Setting,
-            format!("the store does not know the bucket or the keys; check the keys, and the warehouse ({text})"),
-        ),
-        E::NotFound { .. } => (Trouble::Missing, "there is no such file".into()),
-        E::AlreadyExists { .. } => (Trouble::Exists, "another file has that name".into()),
-        _ if text.contains("dns error") || text.contains("certificate") => {
-            (Trouble::Outage, format!("the store cannot be reached; check lake.s3.endpoint and lake.ca ({text})"))
-        }
-        _ => (Trouble::Outage, text),
-    };
-    StoreError::new(doing, location, trouble, reason)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! A proxy that loses requests and answers: between a client and a real server, it does to each request what a test says.
+//! A proxy between a client and a real server: it loses requests and answers when a test says so, or has a door that lets
+//! in whom it likes and adds to what the server says.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +23,37 @@ pub enum Fault {
 
 type Rule = Arc<Mutex<Option<(&'static str, &'static str, Fault)>>>;
 
+/// A request, as a door sees it.
+pub struct Asked {
+    pub path: String,
+    head: String,
+    pub body: String,
+}
+
+impl Asked {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+}
+
+/// What a door says: a status, more header fields, a body.
+#[derive(Default)]
+pub struct Said {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+/// What stands before a server.
+pub trait Door: Send + Sync + 'static {
+    /// Its own answer; none lets the request through.
+    fn asked(&self, asked: &Asked) -> Option<Said>;
+
+    /// What becomes of the server's answer.
+    fn answered(&self, asked: &Asked, said: Said) -> Said;
+}
+
 /// Listens on this machine and passes everything on to one server.
 pub struct Proxy {
     pub url: String,
@@ -31,6 +63,15 @@ pub struct Proxy {
 impl Proxy {
     /// `upstream`: `http://HOST:PORT`, a path behind it is kept in [`Proxy::url`].
     pub async fn before(upstream: &str) -> Self {
+        Self::with(upstream, None).await
+    }
+
+    /// With a door.
+    pub async fn behind(upstream: &str, door: Arc<dyn Door>) -> Self {
+        Self::with(upstream, Some(door)).await
+    }
+
+    async fn with(upstream: &str, door: Option<Arc<dyn Door>>) -> Self {
         let rest = upstream.strip_prefix("http://").unwrap();
         let (host, path) =
             rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
@@ -41,10 +82,13 @@ impl Proxy {
         tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                let (host, rule) = (host.clone(), held.clone());
+                let (host, rule, door) = (host.clone(), held.clone(), door.clone());
                 tokio::spawn(async move {
                     // A cut connection is what this is for.
-                    let _ = pass(client, &host, &rule).await;
+                    let _ = match door {
+                        Some(door) => through(client, &host, door.as_ref()).await,
+                        None => pass(client, &host, &rule).await,
+                    };
                 });
             }
         });
@@ -74,19 +118,13 @@ async fn pass(mut client: TcpStream, host: &str, rule: &Rule) -> std::io::Result
     };
     match fault {
         Some(Fault::Lost) => return Ok(()),
-        Some(Fault::Refused(status, text)) => return client.write_all(&answer(status, text)).await,
+        Some(Fault::Refused(status, text)) => return client.write_all(&answer(status, &[], text)).await,
         _ => {}
     }
-    let mut server = TcpStream::connect(host).await?;
-    // One request a connection, so that the answer's end is the connection's.
-    let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
-    server.write_all(head.as_bytes()).await?;
-    server.write_all(&body).await?;
-    let mut answered = Vec::new();
-    server.read_to_end(&mut answered).await?;
+    let answered = passed_on(host, &head, &body).await?;
     match fault {
         None => client.write_all(&answered).await,
-        Some(Fault::Instead(status, text)) => client.write_all(&answer(status, text)).await,
+        Some(Fault::Instead(status, text)) => client.write_all(&answer(status, &[], text)).await,
         Some(Fault::Silence) => {
             // Until the client has had enough.
             client.read(&mut [0; 1]).await.map(drop)
@@ -95,9 +133,40 @@ async fn pass(mut client: TcpStream, host: &str, rule: &Rule) -> std::io::Result
     }
 }
 
-fn answer(status: u16, text: &str) -> Vec<u8> {
-    let length = text.len();
-    format!("HTTP/1.1 {status} .\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{text}")
+/// One request on one connection, past a door.
+async fn through(mut client: TcpStream, host: &str, door: &dyn Door) -> std::io::Result<()> {
+    let Some((head, body)) = request(&mut client).await? else { return Ok(()) };
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let asked = Asked { path, body: String::from_utf8_lossy(&body).into_owned(), head: head.clone() };
+    let said = match door.asked(&asked) {
+        Some(said) => said,
+        None => {
+            // To a client of the old version no server answers in chunks.
+            let answered = passed_on(host, &head.replacen("HTTP/1.1", "HTTP/1.0", 1), &body).await?;
+            let text = String::from_utf8_lossy(&answered);
+            let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+            let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+            door.answered(&asked, Said { status, body: body.to_owned(), ..Said::default() })
+        }
+    };
+    client.write_all(&answer(said.status, &said.headers, &said.body)).await
+}
+
+/// The server's answer to a request: one a connection, so that the answer's end is the connection's.
+async fn passed_on(host: &str, head: &str, body: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut server = TcpStream::connect(host).await?;
+    let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+    server.write_all(head.as_bytes()).await?;
+    server.write_all(body).await?;
+    let mut answered = Vec::new();
+    server.read_to_end(&mut answered).await?;
+    Ok(answered)
+}
+
+fn answer(status: u16, headers: &[(&str, String)], text: &str) -> Vec<u8> {
+    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = if status == 304 { String::new() } else { format!("content-length: {}\r\n", text.len()) };
+    format!("HTTP/1.1 {status} .\r\ncontent-type: application/json\r\n{length}{more}connection: close\r\n\r\n{text}")
         .into_bytes()
 }
 
