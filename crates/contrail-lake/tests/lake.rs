@@ -2,6 +2,8 @@
 //! this machine and over an object store with a REST catalog.
 // tidy: allow test-binary: the lake is tested by its own public face, and PyIceberg reads what that made.
 
+#[path = "lake/cache_live.rs"]
+mod cache_live;
 #[path = "lake/columns.rs"]
 mod columns;
 #[path = "lake/commits.rs"]

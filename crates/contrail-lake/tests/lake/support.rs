@@ -54,6 +54,7 @@ pub struct Remote {
     pub s3: S3Options,
     pub warehouse: String,
     pub namespace: String,
+    pub cache_bytes: u64,
 }
 
 impl Sandbox {
@@ -74,7 +75,7 @@ impl Sandbox {
             ca: None,
         };
         let warehouse = format!("s3://{}/tests", store.bucket);
-        let remote = Remote { catalog: catalog.s3_uri, s3, warehouse, namespace };
+        let remote = Remote { catalog: catalog.s3_uri, s3, warehouse, namespace, cache_bytes: 1 << 30 };
         let clock = Clock::fixed(Clock::system().now() - 60 * DAY);
         Some(Self { folder: tempfile::tempdir().unwrap(), clock, remote: Some(remote) })
     }
@@ -92,8 +93,8 @@ impl Sandbox {
 
     /// A lake of its own on the same files: another process, as far as the lake can tell.
     pub fn lake_on(&self, catalog: Arc<dyn TableCatalog>) -> Lake {
-        if let Some(Remote { s3, warehouse, namespace, .. }) = self.remote.clone() {
-            let cache = CacheOptions { folder: self.folder.path().join("cache"), limit_bytes: 1 << 30 };
+        if let Some(Remote { s3, warehouse, namespace, cache_bytes, .. }) = self.remote.clone() {
+            let cache = CacheOptions { folder: self.folder.path().join("cache"), limit_bytes: cache_bytes };
             let (warehouse, queue) = (Some(warehouse), self.folder.path().join("queue.db"));
             let options = RemoteOptions { namespace, warehouse, queue, s3, cache };
             return Lake::open_remote(catalog, options, self.clock.clone()).unwrap();
