@@ -4,7 +4,7 @@
 //! Everything is read from the lake alone, each table at a version of its own and its input up to what that version
 //! says is built, so it may run beside a node. Hours whose input has changed since are left out and counted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -26,6 +26,9 @@ use crate::rules::{Properties, landing, mending};
 /// Said of a table whose rows are not those that its files hold.
 const DELETED: &str = "another engine has written row-level deletes, which contrail does not apply: rewrite the files there \
                        (Spark: CALL system.rewrite_data_files with delete-file-threshold = 1)";
+
+/// Offsets that are told apart at once; three columns of as many rows.
+const AT_ONCE: i64 = 1 << 21;
 
 /// What was found of one table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -81,40 +84,66 @@ impl Accounts {
     }
 }
 
-/// Counts the offsets that stand in rows and dead letters.
+/// Counts the offsets that stand in rows and dead letters, some at a time: a year of them fits into no memory.
 pub(crate) async fn count(raw: Side<'_>, dead: Side<'_>, engine: &Engine) -> Result<Vec<Count>, BuildError> {
-    let (rows, letters) = (input(raw.0, raw.1).await?, input(dead.0, dead.1).await?);
-    let landed = ("landed".to_owned(), Input::batch(landed(raw.2)?));
-    let replayed = ("replayed".to_owned(), Input::batch(replayed(raw.2)?));
-    let inputs = [(raw.0.name().to_owned(), rows), (dead.0.name().to_owned(), letters), landed, replayed];
-    let engine = engine.clone();
-    let counted = tokio::task::spawn_blocking(move || {
-        // Dead letters are committed first: those beyond what has landed wait for the rows beside them.
-        let sql = "SELECT log_stream, log_partition, count(*)::BIGINT, count(DISTINCT log_offset)::BIGINT,
-                          min(log_offset), max(log_offset)
-                   FROM (SELECT log_stream, log_partition, log_offset FROM states_raw UNION ALL
-                         SELECT log_stream, log_partition, log_offset
-                         FROM dead_letters JOIN landed USING (log_stream, log_partition)
-                         WHERE log_offset < next AND NOT EXISTS (
-                             SELECT 1 FROM replayed
-                             WHERE replayed.log_stream = dead_letters.log_stream
-                               AND replayed.log_partition = dead_letters.log_partition
-                               AND log_offset >= first_offset AND log_offset < end_offset))
-                   GROUP BY ALL ORDER BY ALL";
-        let inputs: Vec<(&str, Input)> = inputs.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();
-        engine.query_over(sql, &inputs, &[])
-    })
-    .await??;
-    let number = |column: usize, row: usize| counted.column(column).as_primitive::<Int64Type>().value(row);
-    let counts = (0..counted.num_rows()).map(|row| Count {
-        stream: counted.column(0).as_string::<i32>().value(row).to_owned(),
-        partition: counted.column(1).as_primitive::<Int32Type>().value(row),
-        rows: number(2, row),
-        distinct: number(3, row),
-        first: number(4, row),
-        last: number(5, row),
-    });
-    Ok(counts.collect())
+    let mut counts: BTreeMap<(String, i32), Count> = BTreeMap::new();
+    for span in spans(raw.1.iter().chain(dead.1)) {
+        let within = |file: &&Arc<LiveFile>| {
+            file.bounds("log_offset").is_none_or(|(first, last)| first < span.end && last >= span.start)
+        };
+        let rows = input(raw.0, raw.1.iter().filter(within)).await?;
+        let letters = input(dead.0, dead.1.iter().filter(within)).await?;
+        let landed = ("landed".to_owned(), Input::batch(landed(raw.2)?));
+        let replayed = ("replayed".to_owned(), Input::batch(replayed(raw.2)?));
+        let inputs = [(raw.0.name().to_owned(), rows), (dead.0.name().to_owned(), letters), landed, replayed];
+        let engine = engine.clone();
+        let counted = tokio::task::spawn_blocking(move || {
+            let inputs: Vec<(&str, Input)> =
+                inputs.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();
+            engine.query_over(&counting(&span), &inputs, &[])
+        })
+        .await??;
+        let number = |column: usize, row: usize| counted.column(column).as_primitive::<Int64Type>().value(row);
+        for row in 0..counted.num_rows() {
+            let stream = counted.column(0).as_string::<i32>().value(row).to_owned();
+            let partition = counted.column(1).as_primitive::<Int32Type>().value(row);
+            let (rows, distinct, first, last) = (number(2, row), number(3, row), number(4, row), number(5, row));
+            let none = Count { stream: stream.clone(), partition, rows: 0, distinct: 0, first, last };
+            let count = counts.entry((stream, partition)).or_insert(none);
+            count.rows += rows;
+            count.distinct += distinct;
+            (count.first, count.last) = (count.first.min(first), count.last.max(last));
+        }
+    }
+    Ok(counts.into_values().collect())
+}
+
+/// Spans of offsets that lie in files, each small enough to be told apart at once; one of all where a file does not say.
+fn spans<'a>(files: impl Iterator<Item = &'a Arc<LiveFile>>) -> Vec<Range<i64>> {
+    let bounds: Option<Vec<(i64, i64)>> = files.map(|file| file.bounds("log_offset")).collect();
+    let Some(bounds) = bounds else { return std::iter::once(i64::MIN..i64::MAX).collect() };
+    let pieces = |(first, last): (i64, i64)| first.div_euclid(AT_ONCE)..=last.div_euclid(AT_ONCE);
+    let pieces: BTreeSet<i64> = bounds.into_iter().flat_map(pieces).collect();
+    pieces.into_iter().map(|piece| piece * AT_ONCE..(piece + 1) * AT_ONCE).collect()
+}
+
+/// Dead letters are committed first: those beyond what has landed wait for the rows beside them.
+fn counting(span: &Range<i64>) -> String {
+    let Range { start, end } = span;
+    format!(
+        "SELECT log_stream, log_partition, count(*)::BIGINT, count(DISTINCT log_offset)::BIGINT,
+                min(log_offset), max(log_offset)
+         FROM (SELECT log_stream, log_partition, log_offset FROM states_raw UNION ALL
+               SELECT log_stream, log_partition, log_offset
+               FROM dead_letters JOIN landed USING (log_stream, log_partition)
+               WHERE log_offset < next AND NOT EXISTS (
+                   SELECT 1 FROM replayed
+                   WHERE replayed.log_stream = dead_letters.log_stream
+                     AND replayed.log_partition = dead_letters.log_partition
+                     AND log_offset >= first_offset AND log_offset < end_offset))
+         WHERE log_offset >= {start} AND log_offset < {end}
+         GROUP BY ALL"
+    )
 }
 
 /// Rows and dead letters together hold each offset once and without a gap, up to what the table says has landed.

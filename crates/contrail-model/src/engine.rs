@@ -45,6 +45,8 @@ pub enum EngineError {
     Sql { what: String, message: String },
     #[error("{what}: the disk does not take it: {message}")]
     Disk { what: String, message: String },
+    #[error("{what}: {message}{DAMAGED}")]
+    File { what: String, message: String },
     #[error("{what} needs more memory than the engine may use: choose a shorter time, or let the engine have more")]
     Memory { what: String },
     #[error("{what}: column {column} of the result {message}")]
@@ -59,7 +61,8 @@ impl Classified for EngineError {
     fn class(&self) -> Class {
         match self {
             Self::Locked { .. } | Self::Open { .. } | Self::Memory { .. } => Class::USER,
-            Self::Io { .. } | Self::Disk { .. } => Class::EXTERNAL,
+            // A file is mended beside the line; what can go on does.
+            Self::Io { .. } | Self::Disk { .. } | Self::File { .. } => Class::EXTERNAL,
             Self::Sql { .. } | Self::Shape { .. } | Self::Arrow(..) => Class::INTERNAL,
         }
     }
@@ -278,12 +281,23 @@ impl Engine {
     }
 }
 
+/// What follows DuckDB's words about a data file.
+pub(crate) const DAMAGED: &str =
+    ": a data file is damaged; `contrail tables repair --deep --dry-run` says which, and what that loses";
+
+/// Whether DuckDB speaks of a data file that it cannot read. No statement names a file, so it is one of a table's.
+pub(crate) fn of_file(message: &str) -> bool {
+    let kinds = ["Invalid Error:", "IO Error:", "Serialization Error:"];
+    kinds.iter().any(|kind| message.starts_with(kind)) || message.contains(".parquet")
+}
+
 pub(crate) fn sql_error(what: &str, error: duckdb::Error) -> EngineError {
-    let (what, message) = (what.to_owned(), error.to_string());
+    let (what, message) = (what.to_owned(), error.to_string().trim_end_matches([':', ' ']).to_owned());
     let disk = ["No space left", "Read-only file system", "Input/output error"];
     match &message {
         text if text.contains("Out of Memory") => EngineError::Memory { what },
         text if disk.iter().any(|reason| text.contains(reason)) => EngineError::Disk { what, message },
+        text if of_file(text) => EngineError::File { what, message },
         _ => EngineError::Sql { what, message },
     }
 }

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use contrail_kit::{Class, Classified};
 use contrail_types::TableDef;
 
-use crate::engine::Input;
+use crate::engine::{DAMAGED, Input};
 pub use child::child_main;
 pub use service::{QueryService, Rows, Summary};
 
@@ -118,6 +118,8 @@ pub enum QueryError {
     /// DuckDB's answer.
     #[error("{0}")]
     Sql(String),
+    #[error("{0}{DAMAGED}")]
+    File(String),
     #[error("the statement took longer than {} s and was stopped: narrow it down, or ask for more time", .0.as_secs_f64())]
     Timeout(Duration),
     #[error("the statement needs more memory than statements may have: narrow it down, or sum up earlier")]
@@ -135,6 +137,7 @@ pub enum QueryError {
 impl Classified for QueryError {
     fn class(&self) -> Class {
         match self {
+            Self::File(_) => Class::EXTERNAL,
             Self::Ended(_) | Self::Start(_) | Self::Table { .. } => Class::INTERNAL_RETRY,
             _ => Class::USER,
         }

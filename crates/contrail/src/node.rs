@@ -238,6 +238,7 @@ fn problem(error: impl Into<BoxError>) -> Problem {
 fn query_problem(error: QueryError) -> Problem {
     match error {
         QueryError::Ended(_) | QueryError::Start(_) | QueryError::Table { .. } => Problem::internal(chain(&error)),
+        QueryError::File(_) => Problem::unavailable(chain(&error)),
         user => Problem::statement(chain(&user)),
     }
 }

@@ -5,10 +5,12 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::StreamReader;
 use arrow::json::writer::JsonArray;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use contrail_kit::{Classified, Who};
 use contrail_model::query::Limits;
 use parquet::arrow::ArrowWriter;
 
@@ -47,8 +49,11 @@ async fn own(config: Config, statement: &str, asked: &Sql) -> Result<(SchemaRef,
     let limits = Limits { rows: limit as u64, time: config.query.timeout, ..Limits::default() };
     let house = House::visit(Arc::new(config)).await?;
     let service = query_service(&house, house.engine()?, None);
-    let mut rows =
-        service.query_at(statement, asked.as_of.as_deref(), limits).await.map_err(|e| Usage(e.to_string()))?;
+    let answer = service.query_at(statement, asked.as_of.as_deref(), limits).await;
+    let mut rows = answer.map_err(|error| match error.class().who {
+        Who::User => Usage(error.to_string()).into(),
+        _ => anyhow::Error::from(error),
+    })?;
     let mut batches = Vec::new();
     while let Some(batch) = rows.next().await? {
         batches.push(batch);
@@ -59,6 +64,22 @@ async fn own(config: Config, statement: &str, asked: &Sql) -> Result<(SchemaRef,
     let schema = rows.schema();
     service.stop().await;
     Ok((schema, batches))
+}
+
+/// Lists and structures as text, `[1, 2]`: a CSV file has no columns for what is inside.
+fn flat(batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns()).map(|(field, column)| {
+        let column: ArrayRef = match column.data_type().is_nested() {
+            true => {
+                let text = ArrayFormatter::try_new(column, &FormatOptions::new())?;
+                let shown = |row| column.is_valid(row).then(|| text.value(row).to_string());
+                Arc::new((0..column.len()).map(shown).collect::<StringArray>())
+            }
+            false => column.clone(),
+        };
+        Ok((field.name().clone(), column, true))
+    });
+    Ok(RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>>>()?)?)
 }
 
 fn write(mut out: Box<dyn Write + Send>, format: Format, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<()> {
@@ -75,7 +96,7 @@ fn write(mut out: Box<dyn Write + Send>, format: Format, schema: &SchemaRef, bat
         Format::Csv => {
             let mut writer = arrow::csv::Writer::new(&mut out);
             for batch in batches {
-                writer.write(batch)?;
+                writer.write(&flat(batch)?)?;
             }
         }
         Format::Parquet => {

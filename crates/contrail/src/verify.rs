@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use contrail_flow::build::BuildError;
 use contrail_flow::verify::{self, Finding};
 use contrail_lake::{FilesError, LakeError};
+use contrail_model::EngineError;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::config::Config;
@@ -14,7 +15,8 @@ use crate::line::House;
 pub async fn run(config: Config, json: bool) -> Result<()> {
     let house = House::visit(Arc::new(config)).await?;
     let engine = house.engine()?;
-    let mut findings = or_damaged(verify::offsets(house.raw()?, house.dead()?, &engine).await)?;
+    let raw = house.raw()?;
+    let mut findings = or_damaged(raw.name(), verify::offsets(raw, house.dead()?, &engine).await)?;
     for model in verify::provable(&house.project) {
         let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{prefix} {bar:30} {pos} of {len}")?);
         bar.set_prefix(model.name.clone());
@@ -27,7 +29,7 @@ pub async fn run(config: Config, json: bool) -> Result<()> {
             bar.set_length(of as u64);
             bar.set_position(done as u64);
         });
-        findings.extend(or_damaged(finding.await.map(|finding| vec![finding]))?);
+        findings.extend(or_damaged(&model.name, finding.await.map(|finding| vec![finding]))?);
         bar.finish_and_clear();
     }
     for table in house.tables().await? {
@@ -38,7 +40,7 @@ pub async fn run(config: Config, json: bool) -> Result<()> {
                 let text = format!("{count} files are gone, the first is {first}: `contrail tables repair {table}`");
                 findings.push(Finding { table, ok: false, text });
             }
-            Err(error) => findings.extend(or_damaged(Err(error.into()))?),
+            Err(error) => findings.extend(or_damaged(&table, Err(error.into()))?),
         }
     }
     let own = house.own();
@@ -60,13 +62,13 @@ pub async fn run(config: Config, json: bool) -> Result<()> {
     }
 }
 
-/// What was found; a table that cannot be read for a file that is gone is a finding, not the end.
-fn or_damaged(found: Result<Vec<Finding>, BuildError>) -> Result<Vec<Finding>> {
-    match found {
-        Err(BuildError::Lake(LakeError::Files(FilesError::Damaged { ref table, .. }))) => {
-            let text = found.as_ref().err().map(ToString::to_string).unwrap_or_default();
-            Ok(vec![Finding { table: table.clone(), ok: false, text }])
-        }
-        found => Ok(found?),
-    }
+/// What was found of a table; that it, or what it is made of, cannot be read for a file is a finding and not the end.
+fn or_damaged(table: &str, found: Result<Vec<Finding>, BuildError>) -> Result<Vec<Finding>> {
+    let table = match &found {
+        Err(BuildError::Lake(LakeError::Files(FilesError::Damaged { table, .. }))) => table,
+        Err(BuildError::Engine(EngineError::File { .. })) => table,
+        _ => return Ok(found?),
+    };
+    let text = found.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    Ok(vec![Finding { table: table.to_owned(), ok: false, text }])
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::wire::{self, Done, Failed, Kind, Request, Table, Why};
 use super::{CHILD_ENV, gate, process};
 use crate::engine::scan::{Lease, Scans};
-use crate::engine::{SETTINGS, literal, relabel, scan};
+use crate::engine::{SETTINGS, literal, of_file, relabel, scan};
 
 /// What the parent tells its child in the environment.
 #[derive(Debug, Serialize, Deserialize)]
@@ -230,10 +230,14 @@ fn stream(connection: &Connection, sql: &str, request: &Request, socket: &mut Un
     Ok(Done { rows, truncated })
 }
 
-/// Tells a want of memory from everything else that DuckDB may say.
+/// Tells a want of memory and a damaged file from everything else that DuckDB may say.
 pub(super) fn failed(error: duckdb::Error) -> Failed {
-    let message = error.to_string();
+    let message = error.to_string().trim_end_matches([':', ' ']).to_owned();
     let memory = ["Out of Memory", "bad allocation", "bad_alloc", "could not allocate", "failed to allocate"];
-    let why = if memory.iter().any(|m| message.contains(m)) { Why::Memory } else { Why::Sql };
+    let why = match &message {
+        text if memory.iter().any(|m| text.contains(m)) => Why::Memory,
+        text if of_file(text) => Why::File,
+        _ => Why::Sql,
+    };
     Failed { why, message }
 }

@@ -477,6 +477,7 @@ impl Rows {
         match failed.why {
             Why::Refused => QueryError::Refused(failed.message),
             Why::Sql => QueryError::Sql(failed.message),
+            Why::File => QueryError::File(failed.message),
             Why::Timeout => QueryError::Timeout(self.limits.time),
             Why::Memory => QueryError::Memory,
             Why::Cancelled => QueryError::Cancelled,

@@ -82,6 +82,7 @@ pub(super) struct Done {
 pub(super) enum Why {
     Refused,
     Sql,
+    File,
     Timeout,
     Memory,
     Cancelled,

@@ -480,7 +480,7 @@ async fn statements_run_side_by_side_and_a_broken_table_says_so() {
     assert!(matches!(&error, QueryError::Table { table, .. } if table == "country_stats"), "{error}");
     std::fs::write(sandbox.folder.path().join("lake/aircraft_hours.parquet"), b"no parquet").unwrap();
     let error = sandbox.error("SELECT * FROM aircraft_hours", Limits::default()).await;
-    assert!(matches!(error, QueryError::Sql(_)), "{error}");
+    assert!(matches!(error, QueryError::File(_)) && error.to_string().contains("contrail tables repair"), "{error}");
     assert_eq!(sandbox.number("SELECT count(*) FROM states").await, 4000);
 }
 

@@ -98,6 +98,10 @@ fn hostile_sql_gets_a_sentence_and_the_node_goes_on() {
     let (code, out, error) =
         run(contrail(folder.path()).args(["--data-dir", "data", "sql", "SELECT 40 + 2 AS answer"]));
     assert!(code == 0 && out.contains("42"), "{out}{error}");
+    let nested = "SELECT [1, NULL, 3] AS l, {'a': 1.5} AS s, NULL::INTEGER[] AS n, 'x' AS t";
+    let (code, out, error) =
+        run(contrail(folder.path()).args(["--data-dir", "data", "sql", "--format", "csv", nested]));
+    assert_eq!((code, out.as_str()), (0, "l,s,n,t\n\"[1, , 3]\",{a: 1.5},,x\n"), "{error}");
     assert_eq!(node.stop(), 0);
 }
 

@@ -93,6 +93,41 @@ fn files_deleted_by_hand_are_told_and_what_can_be_made_again_is() {
     assert!(code == 0 && out.contains(&format!("{rows} more are lost with files that are gone")), "{out}{error}");
 }
 
+/// As long as it was, beginning and end as they were, and nonsense between.
+#[test]
+fn a_file_that_was_written_over_is_told_by_whoever_reads_it() {
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    let expected = record(&folder.join("sky.ndjson"), 30, 60);
+    play(folder);
+    let (spoilt, _) = largest(folder, "states");
+    let mut bytes = fs::read(&spoilt).unwrap();
+    let data = bytes.len() * 3 / 4;
+    bytes[4..data].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    fs::write(&spoilt, bytes).unwrap();
+    let says = |said: String| assert!(said.contains("`contrail tables repair --deep --dry-run`"), "{said}");
+    let statement = "SELECT max(callsign), max(velocity) FROM states";
+    let (code, out, error) = ask(folder, &["sql", statement]);
+    assert_eq!(code, 1, "{out}{error}");
+    says(error);
+    let (code, out, error) = ask(folder, &["verify"]);
+    assert!(code == 1 && out.contains("FAIL  states:") && out.contains("ok    states_raw:"), "{out}{error}");
+    says(out);
+    let node = Node::start(&mut up(folder));
+    let (code, out, error) = ask(folder, &["sql", statement]);
+    assert!(code != 0, "{out}");
+    says(error);
+    assert_eq!(node.stop(), 0);
+    let told = json(folder, &["tables", "repair", "--deep", "--dry-run"]);
+    let broken: Vec<_> =
+        told.as_array().unwrap().iter().flat_map(|table| table["files"].as_array()).flatten().collect();
+    assert_eq!((broken.len(), &broken[0]["path"]), (1, &spoilt.into()), "{told:#}");
+    let (code, out, error) = ask(folder, &["tables", "repair", "states", "--deep"]);
+    assert!(code == 0 && out.contains("built again from its input"), "{out}{error}");
+    play(folder);
+    check(folder, &expected);
+}
+
 #[test]
 fn relocating_and_repairing_refuse_beside_a_node() {
     let folder = tempdir().unwrap();
