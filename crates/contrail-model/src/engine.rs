@@ -285,10 +285,11 @@ impl Engine {
 pub(crate) const DAMAGED: &str =
     ": a data file is damaged; `contrail tables repair --deep --dry-run` says which, and what that loses";
 
-/// Whether DuckDB speaks of a data file that it cannot read. No statement names a file, so it is one of a table's.
+/// Whether DuckDB speaks of a data file that it cannot read. A file that a statement names is a want of permission.
 pub(crate) fn of_file(message: &str) -> bool {
     let kinds = ["Invalid Error:", "IO Error:", "Serialization Error:"];
-    kinds.iter().any(|kind| message.starts_with(kind)) || message.contains(".parquet")
+    let of_parquet = message.starts_with("Invalid Input Error:") && message.contains(".parquet");
+    of_parquet || kinds.iter().any(|kind| message.starts_with(kind))
 }
 
 pub(crate) fn sql_error(what: &str, error: duckdb::Error) -> EngineError {
