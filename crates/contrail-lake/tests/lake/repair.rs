@@ -7,6 +7,7 @@ use std::path::Path;
 use contrail_lake::repair::Look;
 use contrail_lake::{At, Change, FilesError, LakeError, LakeTable, Repair, RepairError};
 use contrail_types::time::DAY;
+use object_store::ObjectStoreExt;
 
 use crate::pyiceberg::{check, fsck, python_or_skip};
 use crate::relocate::{versions, with_history};
@@ -253,4 +254,66 @@ async fn a_table_that_is_whole_is_left_as_it_is() {
     assert!(examine(&sandbox, true).await.unwrap().damage().is_none());
     assert_eq!(table.load().await.unwrap().metadata_location(), before.metadata_location());
     fsck(&table).await;
+}
+
+/// Files of a store that somebody has deleted, their copies on this machine gone as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_lake_elsewhere_is_mended_like_one_here_live() {
+    let Some(sandbox) = Sandbox::remote() else { return };
+    let table = sandbox.table().await;
+    for hour in 0..4 {
+        let first = i64::from(hour) * 100;
+        let change = Change::append(table.encode(&rows(hour, first..first + 10)).unwrap());
+        table.commit(change.set([("seen", hour.to_string())]), open).await.unwrap();
+    }
+    let version = table.load().await.unwrap();
+    let gone = version.files_in(FIRST_HOUR + 1).next().unwrap().path.clone();
+    let list = version.metadata().current_snapshot().unwrap().manifest_list().to_owned();
+    let store = sandbox.remote.as_ref().unwrap().bucket();
+    drop((version, table));
+    store.delete(&key(&gone)).await.unwrap();
+    fs::remove_dir_all(sandbox.folder.path().join("cache")).unwrap();
+
+    let table = sandbox.table().await;
+    let version = table.load().await.unwrap();
+    let error = table.hold(version.live_files()).await.err().unwrap().to_string();
+    assert!(error.contains(&gone) && error.contains("`contrail tables repair observations`"), "{error}");
+    drop((table, version));
+    let mended = async || {
+        let repair = examine(&sandbox, false).await.unwrap();
+        repair.carry_out(BTreeMap::new()).await.unwrap();
+        assert!(examine(&sandbox, true).await.unwrap().damage().is_none(), "once");
+        repair
+    };
+    let repair = mended().await;
+    assert_eq!((repair.damage().files.len(), repair.damage().rows_lost()), (1, 10));
+    let left: Vec<i64> = (0..400).filter(|id| id % 100 < 10 && id / 100 != 1).collect();
+    let table = sandbox.table().await;
+    assert_eq!(ids(&table).await, left);
+    // Files of the versions that were let go of are the sweep's when they are a day old, by the store's own clock.
+    let fsck = table.fsck().await.unwrap();
+    assert_eq!(fsck.missing, Vec::<String>::new());
+    if let Some(python) = python_or_skip() {
+        check(&python, &sandbox, &table, &[fsck.queued, fsck.orphans].concat(), &["--ours"]);
+    }
+
+    // A list and with it the newest version: the one before it says the same of the files.
+    let version = table.load().await.unwrap();
+    let list_now = version.metadata().current_snapshot().unwrap().manifest_list().to_owned();
+    assert_ne!(list_now, list);
+    drop((version, table));
+    store.delete(&key(&list_now)).await.unwrap();
+    let error = sandbox.table().await.load().await.unwrap_err().to_string();
+    assert!(error.contains(&list_now) && error.contains("`contrail tables repair observations`"), "{error}");
+    mended().await;
+    let table = sandbox.table().await;
+    assert_eq!(ids(&table).await, left);
+    assert_eq!(table.load().await.unwrap().property("seen"), Some("3"));
+    table.commit(Change::append(table.encode(&rows(7, [7777])).unwrap()), open).await.unwrap();
+    assert_eq!(table.fsck().await.unwrap().missing, Vec::<String>::new());
+}
+
+fn key(location: &str) -> object_store::path::Path {
+    let rest = location.split_once("://").unwrap().1;
+    rest.split_once('/').unwrap().1.into()
 }

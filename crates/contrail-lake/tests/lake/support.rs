@@ -15,6 +15,7 @@ use contrail_testkit::Services;
 use contrail_testkit::live::fresh_name;
 use contrail_types::time::{DAY, HOUR, ZONE, timestamp};
 use contrail_types::{Column, TableDef, Transform};
+use object_store::aws::{AmazonS3, AmazonS3Builder};
 
 /// 2025-11-22T16:00:00Z, in hours since the epoch.
 pub const FIRST_HOUR: i32 = 489_952;
@@ -115,6 +116,20 @@ impl Sandbox {
 impl Remote {
     pub fn catalog(&self) -> RestCatalog {
         RestCatalog::open(RestOptions::new(&self.catalog)).unwrap()
+    }
+
+    /// The store itself, past the lake.
+    pub fn bucket(&self) -> AmazonS3 {
+        let (key, secret) = self.s3.keys.as_ref().unwrap();
+        AmazonS3Builder::new()
+            .with_endpoint(self.s3.endpoint.as_ref().unwrap())
+            .with_region(self.s3.region.as_ref().unwrap())
+            .with_access_key_id(key)
+            .with_secret_access_key(secret.reveal())
+            .with_bucket_name(self.warehouse.split('/').nth(2).unwrap())
+            .with_allow_http(true)
+            .build()
+            .unwrap()
     }
 }
 
