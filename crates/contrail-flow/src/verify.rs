@@ -86,6 +86,7 @@ impl Accounts {
 
 /// Counts the offsets that stand in rows and dead letters, some at a time: a year of them fits into no memory.
 pub(crate) async fn count(raw: Side<'_>, dead: Side<'_>, engine: &Engine) -> Result<Vec<Count>, BuildError> {
+    let (landed, replayed) = (Input::batch(landed(raw.2)?), Input::batch(replayed(raw.2)?));
     let mut counts: BTreeMap<(String, i32), Count> = BTreeMap::new();
     for span in spans(raw.1.iter().chain(dead.1)) {
         let within = |file: &&Arc<LiveFile>| {
@@ -93,10 +94,13 @@ pub(crate) async fn count(raw: Side<'_>, dead: Side<'_>, engine: &Engine) -> Res
         };
         let rows = input(raw.0, raw.1.iter().filter(within)).await?;
         let letters = input(dead.0, dead.1.iter().filter(within)).await?;
-        let landed = ("landed".to_owned(), Input::batch(landed(raw.2)?));
-        let replayed = ("replayed".to_owned(), Input::batch(replayed(raw.2)?));
-        let inputs = [(raw.0.name().to_owned(), rows), (dead.0.name().to_owned(), letters), landed, replayed];
         let engine = engine.clone();
+        let inputs = [
+            (raw.0.name().to_owned(), rows),
+            (dead.0.name().to_owned(), letters),
+            ("landed".to_owned(), landed.clone()),
+            ("replayed".to_owned(), replayed.clone()),
+        ];
         let counted = tokio::task::spawn_blocking(move || {
             let inputs: Vec<(&str, Input)> =
                 inputs.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();

@@ -22,6 +22,7 @@ pub mod commit;
 #[doc(hidden)]
 pub mod conformance;
 mod damage;
+mod edited;
 mod entries;
 mod error;
 pub mod face;

@@ -6,6 +6,8 @@ use iceberg::spec::{TableMetadata, TableMetadataBuildResult};
 use iceberg::{Error, ErrorKind, Result};
 use serde_json::Value;
 
+use crate::edited::edited;
+
 /// Keys under which metadata keep a time, in milliseconds.
 const TIMES: [&str; 2] = ["timestamp-ms", "last-updated-ms"];
 
@@ -26,11 +28,7 @@ pub(crate) fn built(
 
 /// The metadata with every time moved by so many milliseconds.
 fn shifted(metadata: &TableMetadata, by: i64) -> Result<TableMetadata> {
-    let unreadable =
-        |e: serde_json::Error| Error::new(ErrorKind::DataInvalid, "metadata do not read back").with_source(e);
-    let mut json = serde_json::to_value(metadata).map_err(unreadable)?;
-    shift(&mut json, by);
-    serde_json::from_value(json).map_err(unreadable)
+    edited(metadata, |json| shift(json, by)).map_err(|reason| Error::new(ErrorKind::DataInvalid, reason))
 }
 
 fn shift(value: &mut Value, by: i64) {

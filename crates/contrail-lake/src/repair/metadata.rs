@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{LostMetadata, RepairError};
 use crate::catalog::Loaded;
+use crate::edited::edited;
 use crate::error::LakeError;
 use crate::storage::{Store, local_files, plain};
 
@@ -66,13 +67,6 @@ async fn rows_after(listed: &std::collections::BTreeSet<String>, metadata: &Tabl
 /// The number that the name of a metadata file begins with.
 fn number(path: &str) -> Option<u32> {
     path.rsplit('/').next()?.split('-').next()?.parse().ok()
-}
-
-/// Metadata with something changed that the format library has no word for.
-pub(super) fn edited(metadata: &TableMetadata, edit: impl FnOnce(&mut Value)) -> Result<TableMetadata, String> {
-    let mut json = serde_json::to_value(metadata).map_err(|error| error.to_string())?;
-    edit(&mut json);
-    serde_json::from_value(json).map_err(|error| error.to_string())
 }
 
 /// As [`edited`], where failing is a bug.

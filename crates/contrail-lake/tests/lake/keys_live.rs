@@ -7,16 +7,11 @@ use std::time::Duration;
 
 use contrail_kit::{Class, Classified, Clock, Secret};
 use contrail_lake::catalog::rest::Login;
-use contrail_lake::{Change, CommitFailed, LakeTable, RestCatalog, RestOptions};
+use contrail_lake::{RestCatalog, RestOptions};
 use serde_json::{Value, json};
 
 use crate::proxy::{Asked, Door, Proxy, Said};
-use crate::support::{Sandbox, def, ids, open, rows};
-
-async fn append(table: &LakeTable, id: i64) -> Result<(), CommitFailed> {
-    let files = table.encode(&rows(0, [id]))?;
-    table.commit(Change::append(files), open).await.map(drop)
-}
+use crate::support::{Sandbox, append, def, ids};
 
 fn said(status: u16, body: Value) -> Said {
     Said { status, body: body.to_string(), ..Said::default() }

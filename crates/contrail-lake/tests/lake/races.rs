@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use contrail_lake::{
-    CatalogError, Change, CommitError, CommitFailed, FenceFailure, LakeTable, Loaded, Proposal, SqliteCatalog,
-    TableCatalog, Version, conformance,
+    CatalogError, Change, CommitError, CommitFailed, FenceFailure, Loaded, Proposal, SqliteCatalog, TableCatalog,
+    Version, conformance,
 };
 use iceberg::{TableCreation, TableIdent};
 
-use crate::support::{Sandbox, def, ids, open, rows};
+use crate::support::{Sandbox, append, def, ids, open, rows};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_embedded_catalog_keeps_the_contract() {
@@ -49,11 +49,6 @@ async fn a_damaged_catalog_file_is_one_clear_error() {
     assert!(matches!(error, CatalogError::Corrupt { .. }), "{error}");
 }
 
-async fn append(table: &LakeTable, id: i64) {
-    let files = table.encode(&rows(0, [id])).unwrap();
-    table.commit(Change::append(files), open).await.unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_writers_without_fences_lose_nothing() {
     let sandbox = Sandbox::new();
@@ -61,7 +56,7 @@ async fn two_writers_without_fences_lose_nothing() {
     let writers = tables.iter().cloned().enumerate().map(|(writer, table)| {
         tokio::spawn(async move {
             for n in 0..40 {
-                append(&table, writer as i64 * 1000 + n).await;
+                append(&table, writer as i64 * 1000 + n).await.unwrap();
             }
         })
     });
@@ -227,7 +222,7 @@ async fn whatever_is_lost_on_the_way_rows_land_once() {
     for (faults, failing_loads, attempts) in cases {
         for is_final in [true, false] {
             let sandbox = Sandbox::new();
-            append(&sandbox.table().await, 1).await;
+            append(&sandbox.table().await, 1).await.unwrap();
             let faulty = Faulty::new(&sandbox, faults, failing_loads, is_final);
             let table = sandbox.lake_on(faulty).ensure(&def()).await.unwrap();
             let files = table.encode(&rows(0, [2, 3])).unwrap();
@@ -238,7 +233,7 @@ async fn whatever_is_lost_on_the_way_rows_land_once() {
             assert_eq!(ids(&seen).await, [1, 2, 3], "{faults:?}");
             assert_eq!(seen.load().await.unwrap().snapshots().len(), 2, "{faults:?}");
             assert_eq!(seen.fsck().await.unwrap().missing, Vec::<String>::new(), "{faults:?}");
-            append(&table, 4).await;
+            append(&table, 4).await.unwrap();
             assert_eq!(ids(&seen).await, [1, 2, 3, 4], "{faults:?}");
         }
     }

@@ -4,22 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contrail_kit::{Class, Classified, Secret};
-use contrail_lake::{
-    CatalogError, Change, CommitFailed, Compaction, LakeTable, RestCatalog, RestOptions, S3Options, TableCatalog,
-    conformance,
-};
+use contrail_lake::{CatalogError, Change, Compaction, RestCatalog, RestOptions, S3Options, TableCatalog, conformance};
 use contrail_testkit::live::fresh_name;
 use contrail_types::time::{DAY, HOUR};
 use iceberg::{NamespaceIdent, TableIdent};
 
 use crate::proxy::{Fault, Proxy};
 use crate::pyiceberg::{check, fsck, python};
-use crate::support::{FIRST_HOUR, Remote, Sandbox, def, ids, open, rows};
-
-async fn append(table: &LakeTable, rows_of: i64) -> Result<(), CommitFailed> {
-    let files = table.encode(&rows(0, [rows_of])).unwrap();
-    table.commit(Change::append(files), open).await.map(drop)
-}
+use crate::support::{FIRST_HOUR, Remote, Sandbox, append, def, ids, open, rows};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_rest_catalog_keeps_the_contract() {

@@ -1,16 +1,10 @@
 //! Clocks that are wrong: ahead, and set back.
 
-use contrail_lake::{Change, Edit, LakeTable};
+use contrail_lake::{Change, Edit};
 use contrail_types::time::{HOUR, MINUTE};
 
 use crate::pyiceberg::{check, fsck, python_or_skip};
-use crate::support::{FIRST_HOUR, Sandbox, ids, open, rows};
-
-async fn overwrite(table: &LakeTable, id: i64) {
-    let seen = table.load().await.unwrap().sequence_number();
-    let files = table.encode(&rows(0, [id])).unwrap();
-    table.commit(Change::overwrite_partitions([FIRST_HOUR], seen, files), open).await.unwrap();
-}
+use crate::support::{Sandbox, ids, open, overwrite};
 
 /// Written to by a clock two days ahead; then the clock is right. Commits, names, upkeep and new columns go on, and time
 /// never runs backwards in what they leave.

@@ -8,8 +8,8 @@ use arrow::datatypes::{DataType, Field, Int32Type};
 use arrow::record_batch::RecordBatch;
 use contrail_kit::{Clock, Secret};
 use contrail_lake::{
-    CacheOptions, FenceFailure, Lake, LakeOptions, LakeTable, RemoteOptions, RestCatalog, RestOptions, S3Options,
-    SqliteCatalog, TableCatalog, Version,
+    CacheOptions, Change, CommitFailed, FenceFailure, Lake, LakeOptions, LakeTable, RemoteOptions, RestCatalog,
+    RestOptions, S3Options, SqliteCatalog, TableCatalog, Version,
 };
 use contrail_testkit::Services;
 use contrail_testkit::live::fresh_name;
@@ -131,6 +131,19 @@ impl Remote {
             .build()
             .unwrap()
     }
+}
+
+/// Commits one row, in the first hour.
+pub async fn append(table: &LakeTable, id: i64) -> Result<(), CommitFailed> {
+    let files = table.encode(&rows(0, [id]))?;
+    table.commit(Change::append(files), open).await.map(drop)
+}
+
+/// Puts one row in the place of all that the first hour holds, so that every commit kills a file.
+pub async fn overwrite(table: &LakeTable, id: i64) {
+    let seen = table.load().await.unwrap().sequence_number();
+    let files = table.encode(&rows(0, [id])).unwrap();
+    table.commit(Change::overwrite_partitions([FIRST_HOUR], seen, files), open).await.unwrap();
 }
 
 /// Rows with ids `ids`, all in the hour `hour` after the first one.

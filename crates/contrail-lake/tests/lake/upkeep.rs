@@ -3,23 +3,11 @@
 use contrail_lake::{Change, Compaction, GRACE, LakeTable, SWEPT};
 use contrail_types::time::{DAY, HOUR, MINUTE};
 
-use crate::support::{FIRST_HOUR, START, Sandbox, ids, open, rows};
-
-async fn append(table: &LakeTable, id: i64) {
-    let files = table.encode(&rows(0, [id])).unwrap();
-    table.commit(Change::append(files), open).await.unwrap();
-}
+use crate::support::{FIRST_HOUR, START, Sandbox, append, ids, open, overwrite, rows};
 
 async fn clean(table: &LakeTable) {
     let fsck = table.fsck().await.unwrap();
     assert_eq!((fsck.orphans, fsck.missing), (vec![], vec![]));
-}
-
-/// Overwrites one hour again and again, so that every commit kills a file.
-async fn overwrite(table: &LakeTable, id: i64) {
-    let seen = table.load().await.unwrap().sequence_number();
-    let files = table.encode(&rows(0, [id])).unwrap();
-    table.commit(Change::overwrite_partitions([FIRST_HOUR], seen, files), open).await.unwrap();
 }
 
 #[tokio::test]
@@ -62,7 +50,7 @@ fn walk(folder: &std::path::Path) -> usize {
 async fn a_file_goes_half_an_hour_after_its_last_snapshot_and_never_while_pinned() {
     let sandbox = Sandbox::new();
     let table = sandbox.table().await;
-    append(&table, 0).await;
+    append(&table, 0).await.unwrap();
     let version = table.load().await.unwrap();
     let path = version.live_files().next().unwrap().path.clone();
     let exists = || std::path::Path::new(&path).exists();
@@ -71,7 +59,7 @@ async fn a_file_goes_half_an_hour_after_its_last_snapshot_and_never_while_pinned
     let mut now = START + 8 * DAY;
     for n in 2..130 {
         sandbox.clock.set(now + n * HOUR);
-        append(&table, n).await;
+        append(&table, n).await.unwrap();
     }
     now += 130 * HOUR;
     sandbox.clock.set(now);
@@ -101,7 +89,7 @@ async fn a_file_goes_half_an_hour_after_its_last_snapshot_and_never_while_pinned
 async fn old_orphans_are_swept_and_young_or_named_files_are_not() {
     let sandbox = Sandbox::new();
     let table = sandbox.table().await;
-    append(&table, 1).await;
+    append(&table, 1).await.unwrap();
     let orphan = table.encode(&rows(0, [7])).unwrap();
     let slow = table.encode(&rows(0, [8])).unwrap();
     sandbox.clock.set(START + 2 * DAY);
@@ -165,7 +153,7 @@ async fn compaction_stops_when_asked_and_leaves_alone_what_is_too_new() {
     let sandbox = Sandbox::new();
     let table = sandbox.table().await;
     for id in 0..4 {
-        append(&table, id).await;
+        append(&table, id).await.unwrap();
     }
     let stopped = Compaction { stopped: std::sync::Arc::new(|| true), ..Compaction::default() };
     assert!(table.compact(FIRST_HOUR, &stopped).await.unwrap().is_none());
