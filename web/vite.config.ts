@@ -9,5 +9,5 @@ export default defineConfig({
   build: { target: 'es2022', assetsInlineLimit: 0, chunkSizeWarningLimit: 1300 },
   worker: { format: 'es' },
   server: { proxy: { '/api': { target: api }, '/registry': { target: api } } },
-  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+  test: { include: ['src/**/*.test.ts'], environment: 'node', css: { include: /tokens/ } },
 })

@@ -3,6 +3,8 @@ import { getJson } from '../api/client'
 import type { AircraftAnswer, Timeline, TrackAnswer } from '../api/types'
 
 const MINUTE = 60_000
+/** How often the lake is asked again for what it does not hold yet. */
+const SOON = 5_000
 
 /** What the lake knows of an aircraft: who it is, when it was seen. */
 export const useAircraft = (icao24: string | null) =>
@@ -11,6 +13,7 @@ export const useAircraft = (icao24: string | null) =>
     queryFn: ({ signal }) => getJson<AircraftAnswer>(`/aircraft/${icao24}`, {}, signal),
     enabled: icao24 !== null,
     staleTime: MINUTE,
+    refetchInterval: ({ state }) => (state.data ? false : SOON),
   })
 
 /** Its way of the last 24 hours, from the lake. */
@@ -20,7 +23,7 @@ export const useTrack = (icao24: string | null) =>
     queryFn: ({ signal }) => getJson<TrackAnswer>(`/aircraft/${icao24}/track`, {}, signal),
     enabled: icao24 !== null,
     staleTime: MINUTE,
-    refetchInterval: 2 * MINUTE,
+    refetchInterval: ({ state }) => ((state.data?.columns.time.length ?? 0) > 1 ? 2 * MINUTE : SOON),
   })
 
 /** Aircraft per ten minutes of the last day. */
