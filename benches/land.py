@@ -4,8 +4,8 @@
     benches/land.py BINARY [--rows 100000] [--answers 240] [--aircraft 12000] [--maintain]
 
 Writes a recording, has `contrail run source` put it into the log, then times `contrail run land` by what the table itself
-says has landed. --rows is the most rows a commit may have. --maintain lands the same log twice more, beside the builder
-and beside builder and maintainer, and prints the ratio. Needs nothing but Python.
+says has landed. --rows is the most rows a commit may have. --maintain lands the same log three times more, beside the maintainer,
+beside the builder, and beside both, and prints the ratios. Needs nothing but Python.
 """
 
 import argparse
@@ -43,18 +43,29 @@ def record(path, answers, aircraft, first=START, every=10):
             file.write(f'{{"time":{at},"states":[{",".join(rows)}]}}\n')
 
 
-def landed(folder):
-    """What the table says has landed, from the catalog file alone."""
+def metadata(folder):
+    """The metadata of `states_raw`, from the catalog file alone; nothing before there is a table."""
     try:
         with sqlite3.connect(f"file:{folder}/data/catalog.db?mode=ro", uri=True, timeout=5) as catalog:
             found = catalog.execute("SELECT metadata_location FROM iceberg_tables WHERE table_name = 'states_raw'")
             place = found.fetchone()[0].removeprefix("file://")
         with open(place) as file:
-            properties = json.load(file)["properties"]
+            return json.load(file)
     except (TypeError, OSError, sqlite3.Error):
-        return 0
+        return {}
+
+
+def landed(folder):
+    """Rows that the table says have landed."""
+    properties = metadata(folder).get("properties", {})
     offsets = [json.loads(v) for k, v in properties.items() if k.startswith("contrail.offsets.")]
     return sum(sum(offset.values()) for offset in offsets)
+
+
+def compacted(folder):
+    """Files that maintenance has put together, of the snapshots that are kept."""
+    summaries = [snapshot["summary"] for snapshot in metadata(folder)["snapshots"]]
+    return sum(int(summary.get("deleted-data-files", 0)) for summary in summaries if summary["operation"] == "replace")
 
 
 def start(args, folder, roles, *settings):
@@ -87,6 +98,8 @@ def landing(args, folder, roles, total):
     cpu = (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
     print(f"{' '.join(roles):20} {rows} rows in commits of {args.rows}: {(rows - first) / took / 1e6:.2f} M rows/s wall, "
           f"{rows / cpu / 1e6:.2f} M rows per CPU second")
+    if "maintain" in roles:
+        print(f"{'':20} {compacted(folder)} files were compacted meanwhile")
     stop(land)
     return (rows - first) / took
 
@@ -117,15 +130,13 @@ def main():
         with tempfile.TemporaryDirectory(prefix="contrail-log-") as log:
             keep = os.path.join(log, "data")
             shutil.copytree(f"{folder}/data", keep)
-            runs = [["land"], ["land", "build"], ["land", "build", "maintain"]] if args.maintain else [["land"]]
-            rates = []
-            for roles in runs:
+            rates = {}
+            for roles in ["land", "land maintain", "land build", "land build maintain"][: 4 if args.maintain else 1]:
                 shutil.rmtree(f"{folder}/data")
                 shutil.copytree(keep, f"{folder}/data")
-                rates.append(landing(args, folder, roles, total))
-            if args.maintain:
-                print(f"ratio   landing beside builder and maintainer is {rates[2] / rates[1]:.2f} of landing beside the "
-                      "builder")
+                rates[roles] = landing(args, folder, roles.split(), total)
+            for roles in ["land", "land build"] if args.maintain else []:
+                print(f"ratio   {roles} maintain is {rates[roles + ' maintain'] / rates[roles]:.2f} of {roles}")
 
 
 if __name__ == "__main__":
