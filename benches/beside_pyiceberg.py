@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """Rows into an Iceberg table: Contrail's writer and PyIceberg's, one after the other on the same rows and machine.
 
-    .contrail/venv/bin/python benches/beside_pyiceberg.py COMMIT_BENCH [--rows 100000] [--commits 20] [--spark]
+    .contrail/venv/bin/python benches/beside_pyiceberg.py COMMIT_BENCH [--rows 100000] [--commits 20]
 
 COMMIT_BENCH is the built example of crates/contrail-lake. Its table is read back for the rows; PyIceberg appends them to
 a table of the same schema and partition in a SQLite catalog of its own, zstd too. Contrail sorts the rows and syncs each
-file and folder to disk before a commit; PyIceberg does neither, so the ratio is in its favour. Then bytes a row: of both,
-of DuckDB's COPY of the same rows, and with --spark of a table that Spark makes of as many.
+file and folder to disk before a commit; PyIceberg does neither, so the ratio is in its favour.
 """
 
 import argparse
@@ -16,8 +15,6 @@ import subprocess
 import tempfile
 import time
 
-import duckdb
-import engines
 from pyiceberg.catalog.sql import SqlCatalog
 
 
@@ -45,22 +42,9 @@ def theirs(args, rows, like, folder):
         table.append(rows)
         took.append(time.perf_counter() - begun)
     rate = args.rows * args.commits / sum(took)
-    size = sum(table.inspect.data_files()["file_size_in_bytes"].to_pylist()) / (args.rows * args.commits)
     print(f"pyiceberg   {args.commits} commits x {args.rows} rows: {rate / 1e6:.2f} M rows/s wall, "
           f"append p50 {sorted(took)[len(took) // 2] * 1e3:.1f} ms")
-    return rate, size
-
-
-def sizes(args, rows, like, pyiceberg, mine, folder):
-    """Bytes a row, of files of as many rows."""
-    files = like.inspect.data_files()
-    ours = sum(files["file_size_in_bytes"].to_pylist()) / sum(files["record_count"].to_pylist())
-    path = os.path.join(folder, "copy.parquet")
-    duckdb.sql("SELECT * FROM rows").write_parquet(path, compression="zstd")
-    copied = os.path.getsize(path) / args.rows
-    spark = engines.ask("spark", f"{mine}/catalog.db", f"copied:bench.states_raw:{args.rows}") if args.spark else None
-    print(f"bytes a row contrail {ours:.1f}, PyIceberg {pyiceberg:.1f}, DuckDB {copied:.1f}"
-          + (f", Spark {spark:.1f}" if spark else ""))
+    return rate
 
 
 def main():
@@ -68,15 +52,13 @@ def main():
     parser.add_argument("commit_bench", type=os.path.abspath)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--commits", type=int, default=20)
-    parser.add_argument("--spark", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as mine, tempfile.TemporaryDirectory() as peers:
         rate = ours(args, mine)
         like = catalog(mine).load_table("bench.states_raw")
         rows = like.scan(limit=args.rows).to_arrow()
-        peer, size = theirs(args, rows, like, peers)
+        peer = theirs(args, rows, like, peers)
         print(f"ratio       {rate / peer:.1f} times PyIceberg's rows a second")
-        sizes(args, rows, like, size, mine, peers)
 
 
 if __name__ == "__main__":

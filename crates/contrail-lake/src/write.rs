@@ -176,10 +176,21 @@ pub(crate) struct NewFile<'a> {
 }
 
 impl<'a> NewFile<'a> {
-    /// Writer settings follow `sample`, rows like those to come.
+    /// Writer settings follow `sample`, the rows to come or the first of them.
     pub fn begin(table: &'a Inner, shape: &'a TableShape, sample: &RecordBatch) -> Result<Self, LakeError> {
-        let encoder = parquet::Encoder::new(shape, &table.tuning, sample)?;
-        Ok(Self { table, shape, encoder, metrics: metrics::Metrics::default(), records: 0 })
+        let encoder = parquet::Encoder::new(shape, &table.tuning.properties(sample), sample.num_rows())?;
+        Ok(Self::with(table, shape, encoder))
+    }
+
+    /// Like [`NewFile::begin`], for rows that will not be written again soon: packed tighter.
+    pub fn lasting(table: &'a Inner, shape: &'a TableShape, sample: &RecordBatch) -> Result<Self, LakeError> {
+        let properties = parquet::lasting(sample).map_err(|error| parquet::failed(shape, error))?;
+        let encoder = parquet::Encoder::new(shape, &properties, sample.num_rows())?;
+        Ok(Self::with(table, shape, encoder))
+    }
+
+    fn with(table: &'a Inner, shape: &'a TableShape, encoder: parquet::Encoder<'a>) -> Self {
+        Self { table, shape, encoder, metrics: metrics::Metrics::default(), records: 0 }
     }
 
     pub fn write(&mut self, sorted: &RecordBatch) -> Result<(), LakeError> {

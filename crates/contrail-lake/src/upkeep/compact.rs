@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use iceberg::spec::Struct;
@@ -114,22 +115,20 @@ impl LakeTable {
         let batch_size = (how.in_flight as usize / files.len()).clamp(256, 8192);
         let inputs = files.iter().filter(|file| file.records > 0);
         let inputs = inputs.map(|file| self.input(shape, file, batch_size)).collect::<Result<Vec<Input>, _>>()?;
-        let mut new: Option<NewFile<'_>> = None;
-        for batch in Merged::new(shape, inputs)? {
+        let mut merged = Merged::new(shape, inputs)?;
+        let Some(sample) = some_rows(shape, &mut merged)? else {
+            return self.encode_empty(partition).map(|new| Some(vec![new]));
+        };
+        let mut new = NewFile::lasting(&self.0, shape, &sample)?;
+        new.write(&sample)?;
+        drop(sample);
+        for batch in merged {
             if (how.stopped)() {
                 return Ok(None);
             }
-            let batch = batch?;
-            match &mut new {
-                Some(new) => new.write(&batch)?,
-                None => new.insert(NewFile::begin(&self.0, shape, &batch)?).write(&batch)?,
-            }
+            new.write(&batch?)?;
         }
-        match new {
-            Some(new) => new.finish(Some(partition), place),
-            None => self.encode_empty(partition),
-        }
-        .map(|new| Some(vec![new]))
+        new.finish(Some(partition), place).map(|new| Some(vec![new]))
     }
 
     /// A file's rows in the table's order; a file that does not say that it is sorted is sorted in memory.
@@ -197,3 +196,22 @@ fn fitting(files: &[Arc<LiveFile>], in_flight: u64) -> usize {
     };
     files.iter().take_while(fits).count()
 }
+
+/// The first rows, enough to tell which columns repeat themselves; none if there are none.
+fn some_rows(shape: &TableShape, merged: &mut Merged<'_>) -> Result<Option<RecordBatch>, LakeError> {
+    let (mut batches, mut rows) = (Vec::new(), 0);
+    while rows < ENOUGH
+        && let Some(batch) = merged.next().transpose()?
+    {
+        rows += batch.num_rows();
+        batches.push(batch);
+    }
+    let Some(first) = batches.first() else { return Ok(None) };
+    let sample = concat_batches(first.schema_ref(), &batches);
+    sample
+        .map(Some)
+        .map_err(|error| LakeError::Batch { table: shape.def().name.clone(), reason: format!("merge: {error}") })
+}
+
+/// A few hundred aircraft in an hour: some eight megabytes.
+const ENOUGH: usize = 1 << 15;

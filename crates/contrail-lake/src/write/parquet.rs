@@ -29,7 +29,8 @@ const SAMPLE: usize = 1024;
 const ENOUGH: usize = 256;
 
 impl Tuning {
-    fn properties(&self, batch: &RecordBatch) -> Arc<WriterProperties> {
+    /// For files that come by the minute and are rewritten soon.
+    pub fn properties(&self, batch: &RecordBatch) -> Arc<WriterProperties> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *held {
             Some((properties, left)) if *left > 0 => {
@@ -37,7 +38,7 @@ impl Tuning {
                 properties.clone()
             }
             _ => {
-                let properties = Arc::new(properties(batch));
+                let properties = Arc::new(properties(batch, ZstdLevel::default(), SAMPLE));
                 if batch.num_rows() >= ENOUGH {
                     *held = Some((properties.clone(), FILES_A_LOOK));
                 }
@@ -47,6 +48,13 @@ impl Tuning {
     }
 }
 
+/// For files that stay: each value of the sample is looked at, and packed tighter.
+pub(super) fn lasting(sample: &RecordBatch) -> Result<Arc<WriterProperties>, ParquetError> {
+    Ok(Arc::new(properties(sample, ZstdLevel::try_new(LASTING)?, sample.num_rows())))
+}
+
+const LASTING: i32 = 6;
+
 /// A Parquet file in the making, in memory.
 pub(super) struct Encoder<'a> {
     shape: &'a TableShape,
@@ -54,12 +62,11 @@ pub(super) struct Encoder<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    /// The settings follow `sample`, rows like those to come.
-    pub fn new(shape: &'a TableShape, tuning: &Tuning, sample: &RecordBatch) -> Result<Self, LakeError> {
-        let properties = tuning.properties(sample);
+    /// For some `rows`, if they are known.
+    pub fn new(shape: &'a TableShape, properties: &WriterProperties, rows: usize) -> Result<Self, LakeError> {
         // Readers take types from Iceberg's schema; Arrow's copy of it would be a tenth of a small file.
-        let options = ArrowWriterOptions::new().with_properties((*properties).clone()).with_skip_arrow_metadata(true);
-        let bytes = Vec::with_capacity(sample.num_rows() * 32 + 8192);
+        let options = ArrowWriterOptions::new().with_properties(properties.clone()).with_skip_arrow_metadata(true);
+        let bytes = Vec::with_capacity(rows * 32 + 8192);
         let writer = ArrowWriter::try_new_with_options(bytes, shape.file().clone(), options);
         Ok(Self { shape, writer: writer.map_err(|error| failed(shape, error))? })
     }
@@ -74,29 +81,29 @@ impl<'a> Encoder<'a> {
     }
 }
 
-fn failed(shape: &TableShape, source: ParquetError) -> LakeError {
+pub(super) fn failed(shape: &TableShape, source: ParquetError) -> LakeError {
     LakeError::Parquet { doing: format!("encode rows of {}", shape.def().name), source: source.into() }
 }
 
-fn properties(batch: &RecordBatch) -> WriterProperties {
+fn properties(batch: &RecordBatch, level: ZstdLevel, looked_at: usize) -> WriterProperties {
     let builder = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_compression(Compression::ZSTD(level))
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_max_row_group_row_count(Some(1 << 20))
         .set_created_by(concat!("contrail ", env!("CARGO_PKG_VERSION")).to_owned());
     let schema = batch.schema();
     let columns = schema.fields().iter().zip(batch.columns());
-    columns.fold(builder, |builder, (field, column)| tune(builder, field.name(), column)).build()
+    columns.fold(builder, |builder, (field, column)| tune(builder, field.name(), column, looked_at)).build()
 }
 
 /// A dictionary where values repeat, else the plain encoding that zstd does best on.
-fn tune(builder: WriterPropertiesBuilder, name: &str, column: &ArrayRef) -> WriterPropertiesBuilder {
+fn tune(builder: WriterPropertiesBuilder, name: &str, column: &ArrayRef, looked_at: usize) -> WriterPropertiesBuilder {
     let path = match column.data_type() {
         DataType::List(element) => ColumnPath::from(vec![name.to_owned(), "list".into(), element.name().clone()]),
         _ => ColumnPath::from(name),
     };
-    if repeats(column) {
+    if repeats(column, looked_at) {
         return builder.set_column_dictionary_enabled(path, true);
     }
     match column.data_type() {
@@ -107,9 +114,14 @@ fn tune(builder: WriterPropertiesBuilder, name: &str, column: &ArrayRef) -> Writ
     }
 }
 
-/// Whether a sample of the column has at most half as many values as entries.
-fn repeats(column: &ArrayRef) -> bool {
-    let step = (column.len() / SAMPLE).max(1);
+/// Whether some entries of the column, `looked_at` or a few more, have at most half as many values.
+fn repeats(column: &ArrayRef, looked_at: usize) -> bool {
+    let step = match column.data_type() {
+        // Sorted, texts come in runs, which zstd packs better than a dictionary does: only what repeats over all counts.
+        DataType::Utf8 | DataType::Binary => column.len() / SAMPLE,
+        _ => column.len() / looked_at.max(1),
+    };
+    let step = step.max(1);
     let rows = (0..column.len()).step_by(step).filter(|row| column.is_valid(*row));
     let (mut seen, mut looked_at) = (HashSet::new(), 0);
     for row in rows {
@@ -142,7 +154,7 @@ fn hash(column: &ArrayRef, row: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Int64Array, StringArray};
+    use arrow::array::{Float64Array, Int64Array, StringArray};
 
     use super::*;
 
@@ -152,6 +164,24 @@ mod tests {
         let address: ArrayRef = Arc::new(StringArray::from_iter_values((0..5000).map(|n| format!("{n:06x}"))));
         let offset: ArrayRef = Arc::new(Int64Array::from_iter_values(0..5000));
         let nothing: ArrayRef = Arc::new(Int64Array::from(vec![None; 100]));
-        assert_eq!([&country, &address, &offset, &nothing].map(repeats), [true, false, false, true]);
+        assert_eq!(
+            [&country, &address, &offset, &nothing].map(|column| repeats(column, SAMPLE)),
+            [true, false, false, true]
+        );
+    }
+
+    #[test]
+    fn what_stays_is_packed_tighter() {
+        // Aircraft in straight flight, one after the other, in steps that the feed rounds.
+        let place = |n: u32| f64::from(n / 50 * 7919 % 360) + f64::from(n % 50 * (n / 50 % 13)) / 1e4;
+        let column: ArrayRef = Arc::new(Float64Array::from_iter_values((0..50_000).map(place)));
+        let batch = RecordBatch::try_from_iter([("longitude", column)]).unwrap();
+        let size = |properties: &WriterProperties| {
+            let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties.clone())).unwrap();
+            writer.write(&batch).unwrap();
+            writer.into_inner().unwrap().len()
+        };
+        let (soon, stays) = (size(&Tuning::default().properties(&batch)), size(&lasting(&batch).unwrap()));
+        assert!(stays < soon * 9 / 10, "{stays} of {soon} bytes");
     }
 }
