@@ -54,12 +54,12 @@ def timed(work):
 
 
 def settled(node, rows):
-    """Waits until all has landed and two looks a second apart see the same builds."""
+    """Waits until all has landed and two looks two seconds apart see the same rows built."""
     builds = None
     while True:
         status = node.ask("GET", "/api/v1/status")
         landed = status["lake"]["landed_rows"]
-        seen = node.ask("POST", "/api/v1/sql", {"sql": "SELECT count(*) AS n FROM states", "limit": 1})
+        seen = node.ask("POST", "/api/v1/sql", {"sql": "SELECT count(*) AS n FROM states", "limit": 1})["rows"]
         if landed >= rows and seen == builds:
             return
         builds = seen

@@ -57,6 +57,13 @@ pub enum EngineError {
     Io { path: PathBuf, source: std::io::Error },
 }
 
+impl EngineError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
 impl Classified for EngineError {
     fn class(&self) -> Class {
         match self {
@@ -133,7 +140,7 @@ impl Engine {
             Err(EngineError::Open { message, .. }) if path.exists() => {
                 tracing::warn!(path = %path.display(), message, "analytics database unreadable, making a new one");
                 let aside = path.with_extension("duckdb.unreadable");
-                std::fs::rename(path, aside).map_err(|source| EngineError::Io { path: path.into(), source })?;
+                std::fs::rename(path, aside).map_err(EngineError::io(path))?;
                 let _ = std::fs::remove_file(path.with_extension("duckdb.wal"));
                 Self::connect(path, options)?
             }

@@ -9,7 +9,6 @@ use arrow::array::RecordBatch;
 use arrow::compute::cast;
 use contrail_kit::crash;
 use contrail_lake::{Change, LakeTable};
-use contrail_model::engine::export;
 use contrail_model::project::Severity;
 use contrail_model::{Engine, Input, Model, Value};
 use contrail_types::time::{DAY, HOUR, day_of, hour_of};
@@ -130,7 +129,7 @@ impl MartTable {
         Ok(())
     }
 
-    /// Writes the changed days to the lake in one commit, and the changed months as Parquet.
+    /// Writes the changed days to the lake in one commit, and as Parquet.
     pub async fn publish(&mut self, folds: &[FoldTable], folder: &Path) -> Result<(), BuildError> {
         let covers = |fold: &&FoldTable| self.model.inputs.contains(&fold.model.name);
         let mut next = self.seen.clone();
@@ -167,9 +166,7 @@ impl MartTable {
         let (engine, model, folder) = (self.engine.clone(), self.model.clone(), PathBuf::from(folder));
         blocking(move || {
             show(&model, &folder, committed.sequence_number);
-            for month in export::months(days) {
-                engine.export_mart(&model, month, &folder)?;
-            }
+            engine.export_mart(&model, days, &folder)?;
             Ok(())
         })
         .await

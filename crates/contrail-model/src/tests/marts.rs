@@ -1,12 +1,14 @@
 //! Marts against plain SQL straight over the cleaned states, mart tables in DuckDB, and their Parquet export.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
-use contrail_types::time::{DAY, HOUR, SECOND, day_of};
+use contrail_types::time::{DAY, HOUR, SECOND, day_of, to_datetime};
 
 use super::engine;
 use super::sample::{Raw, T0, batch};
-use crate::engine::export::months;
 use crate::{Engine, Input};
 
 /// Some thousand rows over 30 hours, without a random number.
@@ -188,9 +190,15 @@ fn mart_tables_are_replaced_by_hour_and_exported_by_month() {
     assert!(engine.publish_mart(&model, &broken, &hours).is_err());
     assert_eq!(total(&engine), Some(4000));
 
-    // T0 lies in one month; the file has it all, sorted.
-    let written: Vec<_> =
-        months(hours.clone()).into_iter().map(|m| engine.export_mart(&model, m, folder.path()).unwrap()).collect();
+    // One day is asked for; a file of its month from an earlier version has them all written, and goes.
+    let files = folder.path().join("hourly_activity");
+    let named = |us: i64, how: &str| files.join(format!("{}.parquet", to_datetime(us).format(how)));
+    let month = named(hours[0], "%Y-%m");
+    std::fs::create_dir_all(&files).unwrap();
+    std::fs::write(&month, "of an earlier version").unwrap();
+    let written = engine.export_mart(&model, [hours[0]], folder.path()).unwrap();
+    let days: BTreeSet<PathBuf> = hours.iter().map(|hour| named(*hour, "%Y-%m-%d")).collect();
+    assert!(days.len() > 1 && written.iter().eq(&days) && !month.exists(), "{written:?}");
     let list: Vec<String> = written.iter().map(|p| format!("'{}'", p.display())).collect();
     let sql = format!("SELECT hour, observations FROM read_parquet([{}])", list.join(", "));
     let read = engine.query(&sql, &[]).unwrap();
