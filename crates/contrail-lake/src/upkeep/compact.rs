@@ -120,9 +120,7 @@ impl LakeTable {
             return self.encode_empty(partition).map(|new| Some(vec![new]));
         };
         let mut new = NewFile::lasting(&self.0, shape, &sample)?;
-        new.write(&sample)?;
-        drop(sample);
-        for batch in merged {
+        for batch in std::iter::once(Ok(sample)).chain(merged) {
             if (how.stopped)() {
                 return Ok(None);
             }
