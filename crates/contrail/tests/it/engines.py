@@ -266,8 +266,7 @@ class Spark:
         self.rows(f"ALTER TABLE {states} SET TBLPROPERTIES ('write.delete.isolation-level' = 'snapshot')")
         self.again(f"DELETE FROM {states} WHERE icao24 IN ('000005', 'f00003')")
         refused = {
-            "columns": self.refused(f"ALTER TABLE {states} ADD COLUMN mine INT"),
-            "partitions": self.refused(f"ALTER TABLE {states} ADD PARTITION FIELD bucket(4, icao24)"),
+            "columns": self.refused(f"ALTER TABLE {states} DROP COLUMN log_offset"),
             "drop": self.refused("DROP TABLE contrail.aviation.states_raw"),
         }
         self.rows(f"ALTER TABLE {states} SET TBLPROPERTIES ('write.delete.mode' = 'merge-on-read')")
