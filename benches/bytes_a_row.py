@@ -19,8 +19,8 @@ import duckdb
 import engines
 import pyarrow
 import pyarrow.parquet
+from beside_pyiceberg import catalog
 from land import record, start, stop
-from pyiceberg.catalog.sql import SqlCatalog
 
 
 def built(args, folder):
@@ -28,20 +28,20 @@ def built(args, folder):
     roles = ["source", "land", "build"]
     replay = ["feed.rec.kind=replay", f"feed.rec.path={args.recording}", "feed.rec.speed=0"]
     node = start(args, folder, roles, *replay)
-    place, last, since = f"{folder}/data/catalog.db", None, time.monotonic()
+    last, since = None, time.monotonic()
     while time.monotonic() - since < 5:
         time.sleep(0.2)
-        table = load(place) if os.path.exists(place) else None
+        table = load(folder) if os.path.exists(f"{folder}/data/catalog.db") else None
         now = table and table.metadata_location
         if now is None or now != last:
             last, since = now, time.monotonic()
     stop(node)
-    return load(place)
+    return load(folder)
 
 
-def load(place):
-    catalog = SqlCatalog("contrail", uri=f"sqlite:///{place}")
-    return catalog.load_table("aviation.states") if catalog.table_exists("aviation.states") else None
+def load(folder):
+    own = catalog(f"{folder}/data")
+    return own.load_table("aviation.states") if own.table_exists("aviation.states") else None
 
 
 def largest(table):
@@ -73,8 +73,8 @@ def main():
         print("compacted   %d file, %d rows: %.1f bytes a row" % said, flush=True)
 
         rows = pyarrow.concat_tables(pyarrow.parquet.ParquetFile(path).read() for path in paths)
-        os.mkdir(f"{folder}/peer")
-        own = SqlCatalog("peer", uri=f"sqlite:///{folder}/peer/catalog.db", warehouse=f"file://{folder}/peer")
+        os.makedirs(f"{folder}/peer/warehouse")
+        own = catalog(f"{folder}/peer")
         own.create_namespace("bench")
         table = own.create_table("bench.states", ours.schema(), properties={"write.parquet.compression-codec": "zstd"})
         table.append(rows)

@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use iceberg::spec::Struct;
 
-use super::merge::{Input, Merged};
+use super::merge::{Input, Merged, broken};
 use crate::change::Change;
 use crate::commit::{CommitFailed, Committed};
 use crate::error::{LakeError, TableError};
@@ -205,10 +205,7 @@ fn some_rows(shape: &TableShape, merged: &mut Merged<'_>) -> Result<Option<Recor
         batches.push(batch);
     }
     let Some(first) = batches.first() else { return Ok(None) };
-    let sample = concat_batches(first.schema_ref(), &batches);
-    sample
-        .map(Some)
-        .map_err(|error| LakeError::Batch { table: shape.def().name.clone(), reason: format!("merge: {error}") })
+    concat_batches(first.schema_ref(), &batches).map(Some).map_err(|error| broken(shape, error))
 }
 
 /// A few hundred aircraft in an hour: some eight megabytes.

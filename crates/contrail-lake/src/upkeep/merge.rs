@@ -128,7 +128,7 @@ impl Iterator for Merged<'_> {
     }
 }
 
-fn broken(shape: &TableShape, error: ArrowError) -> LakeError {
+pub(super) fn broken(shape: &TableShape, error: ArrowError) -> LakeError {
     LakeError::Batch { table: shape.def().name.clone(), reason: format!("merge: {error}") }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn failed(shape: &TableShape, source: ParquetError) -> LakeError {
     LakeError::Parquet { doing: format!("encode rows of {}", shape.def().name), source: source.into() }
 }
 
-fn properties(batch: &RecordBatch, level: ZstdLevel, looked_at: usize) -> WriterProperties {
+fn properties(batch: &RecordBatch, level: ZstdLevel, sample: usize) -> WriterProperties {
     let builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_dictionary_enabled(false)
@@ -94,16 +94,16 @@ fn properties(batch: &RecordBatch, level: ZstdLevel, looked_at: usize) -> Writer
         .set_created_by(concat!("contrail ", env!("CARGO_PKG_VERSION")).to_owned());
     let schema = batch.schema();
     let columns = schema.fields().iter().zip(batch.columns());
-    columns.fold(builder, |builder, (field, column)| tune(builder, field.name(), column, looked_at)).build()
+    columns.fold(builder, |builder, (field, column)| tune(builder, field.name(), column, sample)).build()
 }
 
 /// A dictionary where values repeat, else the plain encoding that zstd does best on.
-fn tune(builder: WriterPropertiesBuilder, name: &str, column: &ArrayRef, looked_at: usize) -> WriterPropertiesBuilder {
+fn tune(builder: WriterPropertiesBuilder, name: &str, column: &ArrayRef, sample: usize) -> WriterPropertiesBuilder {
     let path = match column.data_type() {
         DataType::List(element) => ColumnPath::from(vec![name.to_owned(), "list".into(), element.name().clone()]),
         _ => ColumnPath::from(name),
     };
-    if repeats(column, looked_at) {
+    if repeats(column, sample) {
         return builder.set_column_dictionary_enabled(path, true);
     }
     match column.data_type() {
@@ -114,14 +114,12 @@ fn tune(builder: WriterPropertiesBuilder, name: &str, column: &ArrayRef, looked_
     }
 }
 
-/// Whether some entries of the column, `looked_at` or a few more, have at most half as many values.
-fn repeats(column: &ArrayRef, looked_at: usize) -> bool {
-    let step = match column.data_type() {
-        // Sorted, texts come in runs, which zstd packs better than a dictionary does: only what repeats over all counts.
-        DataType::Utf8 | DataType::Binary => column.len() / SAMPLE,
-        _ => column.len() / looked_at.max(1),
-    };
-    let step = step.max(1);
+/// Whether a sample of the column, of `sample` entries or a few more, has at most half as many values as entries.
+fn repeats(column: &ArrayRef, sample: usize) -> bool {
+    // Sorted, texts come in runs, which zstd packs better than a dictionary does: only what repeats over all counts.
+    let is_text = matches!(column.data_type(), DataType::Utf8 | DataType::Binary);
+    let sample = if is_text { SAMPLE } else { sample };
+    let step = (column.len() / sample.max(1)).max(1);
     let rows = (0..column.len()).step_by(step).filter(|row| column.is_valid(*row));
     let (mut seen, mut looked_at) = (HashSet::new(), 0);
     for row in rows {

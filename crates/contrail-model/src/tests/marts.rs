@@ -161,7 +161,7 @@ fn views_are_the_latest_rows_and_those_in_the_air() {
 }
 
 #[test]
-fn mart_tables_are_replaced_by_hour_and_exported_by_month() {
+fn mart_tables_are_replaced_by_hour_and_exported_by_day() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("analytics.duckdb");
     let project = std::sync::Arc::new(crate::Project::embedded());
