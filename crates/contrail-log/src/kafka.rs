@@ -131,6 +131,7 @@ impl KafkaLog {
     async fn ready(&self) -> Result<(), LogError> {
         let check = || async {
             let found = topic::ensure(&self.inner).await?;
+            self.inner.watch.found();
             for difference in &found {
                 tracing::warn!(topic = self.topic(), "{difference}");
             }

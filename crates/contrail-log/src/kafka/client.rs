@@ -1,7 +1,8 @@
 //! How our clients of Kafka are set up, and what they say of their connections.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
@@ -25,10 +26,14 @@ const FIXED: [(&str, &str); 6] = [
 /// Keys that a producer has and a consumer has not, and the other way round: librdkafka warns of each one.
 const PRODUCER: [&str; 2] = ["acks", "enable.idempotence"];
 
-/// The last complaint about a connection, and whether there ever was one that worked.
+/// Brokers hear of a new topic one after another, each within moments.
+const SPREADS: Duration = Duration::from_secs(5);
+
+/// The last complaint about a connection, whether there ever was one that worked, and when the topic was first found.
 #[derive(Default)]
 pub(super) struct Watch {
     connected: AtomicBool,
+    found: OnceLock<Instant>,
     complaint: Mutex<Option<(RDKafkaErrorCode, String)>>,
 }
 
@@ -41,6 +46,16 @@ impl Watch {
 
     pub fn was_connected(&self) -> bool {
         self.connected.load(Ordering::Relaxed)
+    }
+
+    /// A broker knows the topic.
+    pub fn found(&self) {
+        self.found.get_or_init(Instant::now);
+    }
+
+    /// Whether some broker may not have heard of the topic yet.
+    pub fn spreads(&self) -> bool {
+        self.found.get().is_some_and(|found| found.elapsed() < SPREADS)
     }
 
     pub fn complaint(&self) -> Option<(RDKafkaErrorCode, String)> {

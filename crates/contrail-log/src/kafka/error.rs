@@ -80,6 +80,10 @@ pub(super) fn failed(options: &Options, watch: &Watch, what: &str, error: KafkaE
     let topic = options.topic.clone();
     match code(&error) {
         Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownTopicId) => {
+            if watch.spreads() {
+                let what = format!("{what}: a broker of {} does not know the new topic {topic} yet", options.brokers);
+                return LogError::Unavailable { what, source: error.into() };
+            }
             BrokerError::NoTopic { topic, brokers: options.brokers.clone() }.into()
         }
         Some(Code::TopicAuthorizationFailed) => {
@@ -150,6 +154,34 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_topic_that_was_just_found_is_only_not_known_yet() {
+        let options = Options {
+            brokers: "b:9092".into(),
+            topic: "sky".into(),
+            group: "land".into(),
+            wanted: super::super::Wanted {
+                create: true,
+                partitions: 1,
+                replication: 1,
+                min_insync: 0,
+                retention: None,
+            },
+            security: super::super::Security::default(),
+            timeout: std::time::Duration::from_secs(1),
+            delivery_timeout: std::time::Duration::from_secs(1),
+            client: std::collections::BTreeMap::new(),
+        };
+        let watch = Watch::default();
+        let unknown = || KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition);
+        let never = failed(&options, &watch, "asking", unknown());
+        assert!(matches!(never, LogError::Broker(BrokerError::NoTopic { .. })), "{never}");
+        watch.found();
+        let new = failed(&options, &watch, "asking", unknown());
+        assert!(matches!(new, LogError::Unavailable { .. }) && new.to_string().contains("topic sky yet"), "{new}");
+        assert_eq!(new.class(), Class::EXTERNAL);
+    }
 
     #[test]
     fn sentences_leave_out_what_helps_nobody() {

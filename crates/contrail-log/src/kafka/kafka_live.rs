@@ -174,6 +174,18 @@ async fn what_differs_from_the_wanted_topic_is_said() {
     assert!(said[0].contains("partitions is 2, configured is 6") && said[1].contains("retention.ms is -1"), "{said:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_makes_the_topic_at_the_same_time_has_it_too() {
+    let Some(kafka) = Services::kafka() else { return };
+    for _ in 0..3 {
+        let options = options(&kafka, &fresh_name("at-once"), 3);
+        let logs: Vec<_> = (0..4).map(|_| KafkaLog::new(options.clone()).unwrap()).collect();
+        let asked = logs.iter().map(async |log| log.shape().await.map(|shape| shape.stream));
+        let streams: Vec<_> = futures::future::join_all(asked).await.into_iter().map(Result::unwrap).collect();
+        assert!(streams.iter().all(|stream| *stream == streams[0]), "{streams:?}");
+    }
+}
+
 async fn admin(options: &Options) -> rdkafka::admin::AdminClient<client::Context> {
     client::client(&client::config(options).unwrap(), &Arc::default()).unwrap()
 }
@@ -194,7 +206,12 @@ async fn a_topic_made_again_is_another_stream() {
     let mut reader = log.reader(before.starts()).await.unwrap();
     assert!(reader.next(1000, Duration::from_secs(5)).await.unwrap().is_some());
     delete(&options).await;
-    let gone = log.shape().await.expect_err("it is gone");
+    // As long as the topic is new, a broker may only not have heard of it.
+    let mut gone = log.shape().await.expect_err("it is gone");
+    while matches!(gone, LogError::Unavailable { .. }) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        gone = log.shape().await.expect_err("it stays gone");
+    }
     assert!(matches!(gone, LogError::Broker(BrokerError::NoTopic { .. })), "{gone}");
     let again = KafkaLog::new(options).unwrap();
     again.append(append(100)).await.unwrap();

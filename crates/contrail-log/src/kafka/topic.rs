@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::Consumer;
@@ -106,7 +106,9 @@ fn admin(inner: &Inner) -> Result<AdminClient<Context>, LogError> {
     client::client(&client::config(&inner.options)?, &inner.watch)
 }
 
-async fn create(inner: &Inner, topic: NewTopic<'_>) -> Result<(), LogError> {
+/// Makes a topic, and waits until it is known: the controller answers before the brokers have heard of it.
+async fn create(inner: &Arc<Inner>, topic: NewTopic<'_>) -> Result<(), LogError> {
+    const AGAIN: Duration = Duration::from_millis(20);
     let timeout = Some(inner.options.timeout);
     let how = AdminOptions::new().request_timeout(timeout).operation_timeout(timeout);
     let failed = |e| inner.failed("creating the topic", e);
@@ -117,6 +119,13 @@ async fn create(inner: &Inner, topic: NewTopic<'_>) -> Result<(), LogError> {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((_, code)) => return Err(failed(KafkaError::AdminOp(code))),
         }
+    }
+    let until = Instant::now() + inner.options.timeout;
+    while look(inner, topic.name).await?.is_none() {
+        if Instant::now() > until {
+            return Err(inner.away("creating the topic", "it was made, and no broker knows it"));
+        }
+        tokio::time::sleep(AGAIN).await;
     }
     Ok(())
 }
