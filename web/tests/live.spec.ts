@@ -1,4 +1,4 @@
-import { expect, inView, openLive, rows, setMode, state, test } from './support'
+import { byId, expect, inView, openLive, rows, setMode, standing, state, test } from './support'
 
 test('shows the sky and asks nobody else for anything', async ({ page, watch }) => {
   await page.goto('/')
@@ -19,13 +19,12 @@ test('works by keyboard alone', async ({ page, watch }) => {
   await page.keyboard.press('/')
   const search = page.getByLabel('Search aircraft')
   await expect(search).toBeFocused()
-  const name = await rows(page).nth(1).locator('b').innerText()
+  const [row, name] = await byId(page, rows(page).nth(1))
   await page.keyboard.type(name)
   await expect(page).toHaveURL(new RegExp(`q=${name}`))
   // An emergency stays pinned on top of whatever the search leaves.
-  await expect(rows(page).filter({ hasText: name })).toBeVisible()
-  while (!(await rows(page).filter({ hasText: name }).getAttribute('data-cursor')))
-    await page.keyboard.press('ArrowDown')
+  await expect(row).toBeVisible()
+  while (!(await row.getAttribute('data-cursor'))) await page.keyboard.press('ArrowDown')
   await page.keyboard.press('Enter')
   await expect(page.getByRole('heading', { name, level: 1 })).toBeVisible()
   await expect(page).toHaveURL(/sel=[0-9a-f]{6}/)
@@ -86,18 +85,18 @@ test('filters by altitude and kind', async ({ page }) => {
 })
 
 test('an aircraft can be picked on the map', async ({ page }) => {
+  // The map goes where it is told at once.
+  await page.emulateMedia({ reducedMotion: 'reduce' })
   await openLive(page, '?c=50,8.5&z=6')
-  const row = rows(page).filter({ hasNotText: 'emergency' }).first()
-  const name = await row.locator('b').innerText()
+  const [row, name] = await byId(page, rows(page).filter({ hasNotText: 'emergency' }).first())
+  const icao24 = (await row.getAttribute('id'))?.replace('row-', '') ?? ''
   // Others may fly right beside it; only what the filter leaves can be picked.
-  await page.getByLabel('Search aircraft').fill(name)
+  await page.getByLabel('Search aircraft').fill(icao24)
   await expect(page).toHaveURL(/q=/)
-  await rows(page).filter({ hasText: name }).click()
+  await row.click()
   const flag = page.locator('[data-side] span')
   await expect(flag).toHaveText(name)
-  await page.waitForTimeout(1500)
-  const ring = await page.locator('[data-side] i').boundingBox()
-  if (!ring) throw new Error('the selected aircraft has no ring')
+  const ring = await standing(page.locator('[data-side] i'))
   await page.getByRole('button', { name: 'Close' }).click()
   await expect(page.getByRole('article')).toHaveCount(0)
   await page.mouse.click(ring.x + ring.width / 2, ring.y + ring.height / 2)
@@ -194,7 +193,7 @@ test.describe('what goes wrong is said', () => {
   test('a fetch that fails: why, and when it is tried again', async ({ page, request }) => {
     await openLive(page)
     await setMode(request, 'failed')
-    await expect(state(page, 'Fetch failed')).toBeVisible()
+    await expect(state(page, 'Fetch failed')).toBeVisible({ timeout: 40_000 })
     await expect(page.getByTitle('OpenSky answered 503 with an HTML page')).toBeVisible()
     await expect(page.getByText(/tries again in \d min/)).toBeVisible()
     await expect(page.getByRole('status').filter({ hasText: 'Fetch failed' })).toHaveCount(1)
@@ -209,7 +208,7 @@ test.describe('what goes wrong is said', () => {
     await expect(page.getByText(/tries again in|tries now/)).toBeVisible()
     await expect(rows(page).first()).toBeVisible()
     await setMode(request, 'ok')
-    // It comes back by itself; the button would only be quicker.
-    await expect(state(page, 'Streaming')).toBeVisible()
+    // It comes back by itself; the button would only be quicker. The longest pause between two tries is 15 s.
+    await expect(state(page, 'Streaming')).toBeVisible({ timeout: 60_000 })
   })
 })

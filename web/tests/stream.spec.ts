@@ -259,7 +259,7 @@ test.describe('what goes wrong is said', () => {
     expect(await kpi(page, 'Appended').evaluate(element => getComputedStyle(element).color)).not.toBe(live)
     await expect(rowsOf(page, 'Partitions')).toHaveCount(6)
     // What was read stays in sight below the reason.
-    await expect(figure(page, 'Messages').getByRole('alert')).toContainText('Kafka cannot be read')
+    await expect(figure(page, 'Messages').getByRole('alert')).toContainText('Kafka cannot be read', { timeout: 40_000 })
     await expect(rowsOf(page, 'Messages').first()).toBeVisible()
     await expectAccessible(page)
     await setScene(request, 'kafka')
@@ -305,6 +305,7 @@ test.describe('what goes wrong is said', () => {
     })
     await page.goto('/stream')
     await expect(page.getByRole('heading', { name: 'No stream runs here' })).toBeVisible()
+    await page.unrouteAll({ behavior: 'ignoreErrors' })
   })
 })
 
@@ -340,6 +341,7 @@ test.describe('on a phone', () => {
     await openStream(page, '?paused=1')
     await expect(rowsOf(page, 'Messages').first()).toBeVisible()
     await expect(rowsOf(page, 'Dead letters').first()).toBeVisible()
+    await page.evaluate(() => document.fonts.ready.then(() => null))
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
     const lefts = new Set<number>()
     for (const name of PANELS) {

@@ -1,6 +1,6 @@
 // What the browser tests share: a page that watches for errors and foreign requests, waiting for the sky, faults.
 import { AxeBuilder } from '@axe-core/playwright'
-import { expect, test as base, type APIRequestContext, type Page } from '@playwright/test'
+import { expect, test as base, type APIRequestContext, type Locator, type Page } from '@playwright/test'
 
 export interface Watch {
   /** Uncaught errors, console errors, breaches of the content security policy. */
@@ -26,8 +26,32 @@ export { expect }
 
 /** Opens a page of the Live map and waits until aircraft are in the list. */
 export async function openLive(page: Page, search = '') {
+  const named = page.waitForResponse(/\/live\/identity/)
   await page.goto(`/live${search}`)
   await expect(rows(page).first()).toBeVisible({ timeout: 40_000 })
+  // Rows have names only then.
+  await named
+}
+
+/** A row's own address in the page: two flights may share a callsign, or the beginning of one. */
+export async function byId(page: Page, row: Locator): Promise<[row: Locator, name: string]> {
+  const id = await row.getAttribute('id')
+  const same = page.locator(`#${id}`)
+  await expect(same.locator('b')).toHaveText(/./)
+  return [same, await same.locator('b').innerText()]
+}
+
+/** Where something is once it has stopped moving. */
+export async function standing(what: Locator) {
+  let before = await what.boundingBox()
+  await expect(async () => {
+    const now = await what.boundingBox()
+    const moved = !before || !now || Math.hypot(now.x - before.x, now.y - before.y) > 1
+    before = now
+    expect(moved).toBe(false)
+  }).toPass({ intervals: [500] })
+  if (!before) throw new Error('it is not there')
+  return before
 }
 
 export const rows = (page: Page) => page.getByRole('listbox', { name: 'Aircraft in view' }).getByRole('option')

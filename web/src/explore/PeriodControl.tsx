@@ -62,8 +62,8 @@ export function PeriodControl({ model, covered }: { model: ExploreModel; covered
           ))}
         </ul>
         <Custom
-          // A fresh form whenever the period that it starts from is another.
-          key={`${period.from}-${period.to}-${zone}`}
+          // A fresh form whenever another period is chosen; one that goes on with the clock leaves it alone.
+          key={preset ? `${preset}-${zone}` : `${period.from}-${period.to}-${zone}`}
           period={period}
           covered={covered}
           onApply={({ from, to }) => {

@@ -9,7 +9,7 @@ import { skyNow } from '../sky/clock'
 import { altitudeColor, RAMP, ALTITUDE_STOPS, ALTITUDE_MAX } from '../theme/ramp'
 import styles from './AltitudeProfile.module.css'
 import { areaPath, linePath, nearestPoint, profileScale, runs, type Scale } from './profile'
-import { currentFlight } from './trails'
+import { currentFlight, isDrawable } from './trails'
 
 const BOX = { width: 300, height: 76 }
 
@@ -22,8 +22,7 @@ export interface AltitudeProfileProps {
 /** Altitude over the current flight, out of the lake. */
 export function AltitudeProfile({ track, pending, error }: AltitudeProfileProps) {
   const flight = useMemo(() => (track ? currentFlight(track.columns) : null), [track])
-  const usable = flight !== null && flight.alt.filter(metres => metres !== null).length > 1
-  if (usable) return <Profile flight={flight} />
+  if (flight && isDrawable(flight)) return <Profile flight={flight} />
   const text = pending
     ? 'Asking the lake for its way …'
     : error && !(error instanceof ApiError && error.status === 404)

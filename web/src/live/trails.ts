@@ -84,6 +84,9 @@ export function currentFlight(columns: TrackAnswer['columns']): TrailPoints {
   }
 }
 
+/** Whether enough of a flight is known to draw its altitude. */
+export const isDrawable = (flight: TrailPoints) => flight.alt.filter(metres => metres !== null).length > 1
+
 /** Two sources of one way (the lake, then the last hour), in order of time and without going back. */
 export function joinTrails(first: TrailPoints, second: TrailPoints | undefined): TrailPoints {
   if (!second || second.t.length === 0) return first

@@ -1,10 +1,13 @@
 import { useQuery } from '@tanstack/react-query'
 import { getJson } from '../api/client'
 import type { AircraftAnswer, Timeline, TrackAnswer } from '../api/types'
+import { currentFlight, isDrawable } from './trails'
 
 const MINUTE = 60_000
-/** How often the lake is asked again for what it does not hold yet. */
+/** How often the lake is asked again for what it does not hold yet: often for two minutes, then now and then. */
 const SOON = 5_000
+const again = ({ dataUpdateCount, errorUpdateCount }: { dataUpdateCount: number; errorUpdateCount: number }) =>
+  dataUpdateCount + errorUpdateCount < 24 ? SOON : MINUTE
 
 /** What the lake knows of an aircraft: who it is, when it was seen. */
 export const useAircraft = (icao24: string | null) =>
@@ -13,7 +16,7 @@ export const useAircraft = (icao24: string | null) =>
     queryFn: ({ signal }) => getJson<AircraftAnswer>(`/aircraft/${icao24}`, {}, signal),
     enabled: icao24 !== null,
     staleTime: MINUTE,
-    refetchInterval: ({ state }) => (state.data ? false : SOON),
+    refetchInterval: ({ state }) => (state.data ? false : again(state)),
   })
 
 /** Its way of the last 24 hours, from the lake. */
@@ -23,7 +26,8 @@ export const useTrack = (icao24: string | null) =>
     queryFn: ({ signal }) => getJson<TrackAnswer>(`/aircraft/${icao24}/track`, {}, signal),
     enabled: icao24 !== null,
     staleTime: MINUTE,
-    refetchInterval: ({ state }) => ((state.data?.columns.time.length ?? 0) > 1 ? 2 * MINUTE : SOON),
+    refetchInterval: ({ state }) =>
+      state.data && isDrawable(currentFlight(state.data.columns)) ? 2 * MINUTE : again(state),
   })
 
 /** Aircraft per ten minutes of the last day. */

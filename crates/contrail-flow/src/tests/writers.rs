@@ -68,6 +68,8 @@ fn a_lander_stops_beside_a_source_that_does_not() {
                     return upto;
                 }
                 source.fill(&many[..upto]).await.unwrap();
+                // It does not stop, but it leaves the disk to others now and then.
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
             panic!("landing did not stop before the source had nothing left");
         });
@@ -93,7 +95,7 @@ fn a_lander_that_was_overtaken_by_a_later_one_stops_and_names_it() {
     let world = World::keeping(few(), Duration::from_secs(30 * 86_400));
     world.run(async |node| {
         node.fill(&told[..4]).await.unwrap();
-        let slow = CommitPolicy { interval: Duration::from_secs(3), rows: 10_000, bytes: usize::MAX };
+        let slow = CommitPolicy { interval: Duration::from_secs(15), rows: 10_000, bytes: usize::MAX };
         let zombie = tokio::spawn(land::run(node.lander(slow), Default::default()));
         while node.pulse.read().land.commits == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -101,7 +103,8 @@ fn a_lander_that_was_overtaken_by_a_later_one_stops_and_names_it() {
         // The zombie sits on the rest while another process lands it.
         node.fill(&told).await.unwrap();
         land_on(node.beside().await.unwrap(), 50).await;
-        let error = zombie.await.unwrap().unwrap_err();
+        let ended = tokio::time::timeout(Duration::from_secs(300), zombie).await.expect("it notices");
+        let error = ended.unwrap().unwrap_err();
         let LandError::Superseded { by } = &error else { panic!("{error}") };
         assert!(by.contains(&format!("process {}", std::process::id())), "{by}");
         assert_eq!(node.pulse.read().land.dropped_batches, 1);

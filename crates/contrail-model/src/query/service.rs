@@ -143,6 +143,12 @@ impl QueryService {
         self.0.current.load(Ordering::SeqCst) != 0
     }
 
+    /// Statements that have begun.
+    #[cfg(test)]
+    pub(crate) fn active(&self) -> usize {
+        self.0.active.load(Ordering::SeqCst)
+    }
+
     /// Ends the child, if there is one; running statements fail.
     pub async fn stop(&self) {
         self.0.end(None, "stopped").await;

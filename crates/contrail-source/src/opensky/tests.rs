@@ -40,8 +40,12 @@ fn is_token(request: &Request) -> bool {
 
 /// A feed whose server always does the same, and what its first fetch came to.
 async fn first(act: Act) -> (OpenSkyFeed, Result<Option<Answer>, FetchError>) {
+    let timeout = match act {
+        Act::Hang | Act::HangInBody => Duration::from_millis(400),
+        _ => Duration::from_secs(30),
+    };
     let server = Server::start(move |_, _| act.clone()).await;
-    let config = OpenSkyConfig { timeout: Duration::from_millis(400), ..config(&server) };
+    let config = OpenSkyConfig { timeout, ..config(&server) };
     let mut feed = open(&config);
     let outcome = feed.next().await;
     (feed, outcome)
@@ -181,7 +185,7 @@ async fn whatever_the_server_does_is_a_clear_error_and_the_feed_goes_on() {
         assert!(text.contains(part), "{act:?}: {text}");
         assert_eq!(error.class(), Class::EXTERNAL, "{act:?}");
         assert!(error.retry_at.unwrap() > error.fetch.answered_at, "{act:?}");
-        assert!(started.elapsed() < Duration::from_secs(4), "{act:?}");
+        assert!(started.elapsed() < Duration::from_secs(25), "{act:?}");
         assert_eq!((feed.health().error, feed.health().failures), (Some(text), 1));
     }
 }
@@ -214,7 +218,14 @@ async fn a_fetch_that_is_dropped_is_not_asked_again_at_once() {
     let server = Server::start(|_, before| if before == 0 { Act::Hang } else { Act::ok(BODY) }).await;
     let mut feed = open(&OpenSkyConfig { interval: Some(Duration::from_millis(700)), ..config(&server) });
     let started = Instant::now();
-    assert!(tokio::time::timeout(Duration::from_millis(100), feed.next()).await.is_err());
+    tokio::select! {
+        _ = feed.next() => panic!("it hangs"),
+        () = async {
+            while server.requests().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        } => {}
+    }
     feed.next().await.unwrap().unwrap();
     assert!(started.elapsed() >= Duration::from_millis(650), "{:?}", started.elapsed());
 }

@@ -51,7 +51,7 @@ fn a_full_disk_stops_the_line_and_room_lets_it_go_on() {
     let folder = tempdir().unwrap();
     let Some(disk) = Disk::mount(&folder.path().join("data"), "96m") else { return };
     let expected = record(&folder.path().join("sky.ndjson"), 80, 400);
-    let node = Node::start(&mut up(folder.path()));
+    let node = Node::start(up(folder.path()).args(["--set", "feed.rec.interval=300ms"]));
     node.wait("something has landed", |status| status["lake"]["landed_rows"].as_i64().unwrap_or(0) > 0);
     let filler = disk.fill();
     let status = node.wait("a role says that the disk is full", |status| {

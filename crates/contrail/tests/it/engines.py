@@ -254,7 +254,7 @@ class Spark:
         return self.rows(f"SELECT {COLUMNS} FROM {self.place(table)} ORDER BY id")
 
     def ours(self) -> dict[str, Any]:
-        """An append and a delete as `states` takes them, and what it refuses."""
+        """An append, a delete, a column and a partition field as `states` takes them, and what it refuses."""
         states = "contrail.aviation.states"
         columns = [name for name, _ in kinds("states")]
         foreign = {"icao24": "'f00003'", "last_contact": "TIMESTAMP'2026-03-10 05:00:00'"}
@@ -265,6 +265,8 @@ class Spark:
         # Rows that the line adds meanwhile are no reason to begin again.
         self.rows(f"ALTER TABLE {states} SET TBLPROPERTIES ('write.delete.isolation-level' = 'snapshot')")
         self.again(f"DELETE FROM {states} WHERE icao24 IN ('000005', 'f00003')")
+        self.again(f"ALTER TABLE {states} ADD COLUMN mine INT")
+        self.again(f"ALTER TABLE {states} ADD PARTITION FIELD bucket(4, icao24)")
         refused = {
             "columns": self.refused(f"ALTER TABLE {states} DROP COLUMN log_offset"),
             "drop": self.refused("DROP TABLE contrail.aviation.states_raw"),

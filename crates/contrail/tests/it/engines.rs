@@ -159,7 +159,7 @@ fn every_engine_reads_the_same_and_writes_what_the_others_read() {
         assert_eq!(field.ask(engine, catalog, &["theirs"])["theirs"], theirs(), "{engine}");
     }
 
-    // On a table of the line: rows were appended and deleted, nothing else was let through.
+    // On a table of the line: rows were appended and deleted, it has a column and a partition field more, and that is all.
     let ours = &spark["ours"];
     let deleted = ours["deleted"].as_i64().unwrap();
     assert!(ours["appended"] == 1 && deleted > 0, "{ours}");
@@ -181,6 +181,9 @@ fn every_engine_reads_the_same_and_writes_what_the_others_read() {
     assert_eq!(code, 0, "{said}");
     let (code, said) = field.contrail(&[&["build"], &HOURS[..]].concat());
     assert_eq!(code, 0, "{said}");
+    let (code, said) = field.contrail(&["tables", "show", "states"]);
+    assert!(code == 0 && said.contains("bucket") && said.contains("mine"), "{said}");
+    assert_eq!(field.count("states WHERE mine IS NULL"), field.expected.states);
     super::kills::check(field.path(), &field.expected);
 }
 

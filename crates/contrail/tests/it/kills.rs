@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tempfile::tempdir;
 
-use super::node::{Node, contrail, count, played, run, sql, verify};
+use super::node::{KEEP, Node, contrail, count, played, run, sql, verify};
 use super::sky::{Expected, record};
 
 pub fn up(folder: &std::path::Path) -> Command {
@@ -19,7 +19,10 @@ pub fn up(folder: &std::path::Path) -> Command {
         "feed.rec.interval=100ms",
         "land.commit.interval=50ms",
         "build.publish_interval=200ms",
-    ] {
+    ]
+    .iter()
+    .chain(&KEEP)
+    {
         command.args(["--set", set]);
     }
     command
@@ -59,9 +62,11 @@ fn killed_at_any_moment_nothing_is_lost_and_nothing_stands_twice() {
         node.kill();
     }
     let node = Node::start(&mut up(folder.path()));
-    let status = node.wait("the recording has been played", played);
-    let land = status["roles"].as_array().unwrap().iter().find(|role| role["role"] == "land").unwrap();
-    assert!(land["note"].as_str().unwrap().contains("offset"), "it says what it resumed from: {land}");
+    node.wait("the recording has been played", played);
+    node.wait("it says what it resumed from", |status| {
+        let land = status["roles"].as_array().and_then(|roles| roles.iter().find(|role| role["role"] == "land"));
+        land.and_then(|land| land["note"].as_str()).is_some_and(|note| note.contains("offset"))
+    });
     assert_eq!(node.stop(), 0);
     check(folder.path(), &expected);
 }

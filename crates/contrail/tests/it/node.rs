@@ -11,7 +11,13 @@ use serde_json::Value;
 pub const BINARY: &str = env!("CARGO_BIN_EXE_contrail");
 
 /// Long enough for a machine that does other things as well.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(300);
+/// Recordings are older than rows are kept for.
+pub const KEEP: [&str; 3] = [
+    "maintain.keep.states_raw=36500days",
+    "maintain.keep.dead_letters=36500days",
+    "maintain.keep.aircraft_cells=36500days",
+];
 
 /// A command of the binary that reads no configuration of the machine's.
 pub fn contrail(folder: &Path) -> Command {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::tempdir;
 
-use super::node::{Node, contrail, count, run, verify};
+use super::node::{KEEP, Node, contrail, count, run, verify};
 
 const CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/recording.py");
 
@@ -29,7 +29,8 @@ fn play(name: &str, answers: u64, raw: i64, states: i64) {
     let mut command = contrail(folder.path());
     command.args(["up", "--data-dir", "data", "--set", "serve.http.listen=127.0.0.1:0"]);
     let url = format!("feed.opensky.url=http://{}", sky.address);
-    for set in [url.as_str(), "feed.opensky.interval=100ms", "land.commit.interval=200ms"] {
+    let sets = [url.as_str(), "feed.opensky.interval=100ms", "land.commit.interval=200ms"];
+    for set in sets.iter().chain(&KEEP) {
         command.args(["--set", set]);
     }
     let node = Node::start(&mut command);

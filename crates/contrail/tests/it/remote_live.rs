@@ -43,6 +43,9 @@ feed.rec.path = "sky.ndjson"
 feed.rec.interval = "100ms"
 land.commit.interval = "200ms"
 build.publish_interval = "500ms"
+maintain.keep.states_raw = "36500days"
+maintain.keep.dead_letters = "36500days"
+maintain.keep.aircraft_cells = "36500days"
 [lake]
 warehouse = "s3://{}/line"
 [lake.catalog]

@@ -16,10 +16,14 @@ fn away(
     let Some(registry) = Services::registry() else { return };
     let Some(broker) = Broker::start(what) else { return };
     let mut settings = vec![("registry.url", format!("{registry:?}")), ("log.kafka.timeout", "\"2s\"".to_owned())];
-    settings.extend(limit.map(|limit| ("log.spool.limit_bytes", format!("{limit:?}"))));
+    match limit {
+        Some(limit) => settings.push(("log.spool.limit_bytes", format!("{limit:?}"))),
+        // There is to be something left to fetch when the broker is away.
+        None => settings.push(("feed.rec.interval", "\"500ms\"".to_owned())),
+    }
     let ground = Ground::new(&broker.kafka().brokers, &settings, answers, aircraft);
-    let source = ground.roles("src", &["source"]);
     let node = ground.roles("data", &["land", "build", "serve"]).ready();
+    let source = ground.roles("src", &["source"]);
     ground.wait_rows(&node, 1, 0);
     leave(&broker);
     source.wait_said(says);

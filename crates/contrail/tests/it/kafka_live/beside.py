@@ -222,13 +222,12 @@ def read() -> dict[str, object]:
     return {"reads": counts.reads, "away": away, "slow": slow, "last": counts.last}
 
 
-def in_time(limit: float, action: Callable[[], pa.Table | Table]) -> pa.Table | Table | None:
-    """Its outcome; none if it failed after more time than it may take."""
-    begun = time.monotonic()
+def in_time(until: float, action: Callable[[], pa.Table | Table]) -> pa.Table | Table | None:
+    """Its outcome; none if it failed after the instant by which it has to be done."""
     try:
         return action()
     except (FileNotFoundError, OSError) as error:
-        if isinstance(error, AWAY) or time.monotonic() - begun < limit:
+        if isinstance(error, AWAY) or time.monotonic() < until:
             raise
         return None
 
@@ -238,11 +237,12 @@ def by_scan(counts: Counts) -> bool:
     catalog = open_catalog()
     for name, columns in (("states_raw", ("log_stream", "log_partition", "log_offset")), ("dead_letters", None),
                           ("states", ("icao24", "last_contact")), ("aircraft_hours", ("icao24", "hour"))):
-        table = in_time(PROMPT, lambda: catalog.load_table(f"aviation.{name}"))
+        begun = time.monotonic()
+        table = in_time(begun + PROMPT, lambda: catalog.load_table(f"aviation.{name}"))
         if table is None:
             return False
         scan = table.scan(selected_fields=columns) if columns else table.scan()
-        rows = in_time(GRACE, scan.to_arrow)
+        rows = in_time(begun + GRACE, scan.to_arrow)
         if rows is None:
             return False
         if "icao24" in rows.column_names:

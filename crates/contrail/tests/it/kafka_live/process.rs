@@ -65,6 +65,12 @@ impl Process {
         assert_eq!(sent, 0, "the process is there");
     }
 
+    /// Whether a SIGSTOP has taken effect.
+    pub fn is_stopped(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+    }
+
     /// SIGKILL.
     pub fn kill(mut self) {
         self.kill_now();

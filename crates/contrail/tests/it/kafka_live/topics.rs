@@ -86,12 +86,12 @@ fn a_topic_that_is_made_again_under_a_lander_stops_it() {
     lander.wait_said("landing resumes");
     astray.ask(&python, "delete");
     astray.ask(&python, "create");
-    let source = astray.ground.roles("again", &["source"]);
     let (code, said) = lander.end();
     assert!(
         code == 2 && said.contains("was deleted and made again") && said.contains("--new-stream"),
         "{code}: {said}"
     );
+    let source = astray.ground.roles("again", &["source"]);
     source.wait_said("feed has ended");
     source.stop();
 }
