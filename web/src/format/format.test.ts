@@ -67,6 +67,7 @@ describe('time', () => {
   it('shows UTC whatever the zone of the machine', () => {
     expect(formatClock('2026-03-14T23:05:09Z', 'utc')).toBe('23:05:09')
     expect(formatDay('2026-03-14T23:05:09Z', 'utc')).toBe('Sat 14 Mar')
+    expect(formatDay('2026-09-14T23:05:09Z', 'utc')).toBe('Mon 14 Sep')
     expect(formatDayTime(Date.parse('2026-03-14T00:05:09Z') / 1000, 'utc')).toBe('14 Mar 00:05')
   })
 })

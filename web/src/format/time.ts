@@ -23,12 +23,13 @@ export const formatClock = (at: Instant, zone: Zone) =>
   format(zone, { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(toDate(at))
 export const formatHourMinute = (at: Instant, zone: Zone) =>
   format(zone, { hour: '2-digit', minute: '2-digit' }).format(toDate(at))
+/** Day and month; English has four letters for September alone. */
+const dayText = (at: Instant, zone: Zone, weekday?: 'short') =>
+  format(zone, { weekday, day: 'numeric', month: 'short' }).format(toDate(at)).replace(',', '').replace('Sept', 'Sep')
 /** "Sat 14 Mar" */
-export const formatDay = (at: Instant, zone: Zone) =>
-  format(zone, { weekday: 'short', day: 'numeric', month: 'short' }).format(toDate(at)).replace(',', '')
+export const formatDay = (at: Instant, zone: Zone) => dayText(at, zone, 'short')
 /** "14 Mar 14:30" */
-export const formatDayTime = (at: Instant, zone: Zone) =>
-  `${format(zone, { day: 'numeric', month: 'short' }).format(toDate(at))} ${formatHourMinute(at, zone)}`
+export const formatDayTime = (at: Instant, zone: Zone) => `${dayText(at, zone)} ${formatHourMinute(at, zone)}`
 
 /** Name of the zone on clocks: "UTC", or the local short name such as "CET". */
 export function zoneName(zone: Zone, at: Instant = new Date()): string {

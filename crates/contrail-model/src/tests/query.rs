@@ -379,7 +379,7 @@ async fn bombs_end_and_the_next_statement_runs() {
             outcome.as_ref().map(|_| "rows").map_err(ToString::to_string),
             begun.elapsed()
         );
-        assert!(begun.elapsed() < Duration::from_secs(60), "{short} took {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(8), "{short} took {:?}", begun.elapsed());
         if let Err(QueryError::Refused(message)) = &outcome {
             panic!("{short} was not meant for the gate: {message}");
         }
@@ -396,7 +396,7 @@ async fn limits_of_time_rows_and_bytes() {
     let slow = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 7";
     let error = sandbox.error(slow, limits).await;
     assert!(matches!(error, QueryError::Timeout(_)) && error.to_string().contains("0.3 s"), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 
     for (rows, expected, cut) in
         [(10, 10, true), (3999, 3999, true), (4000, 4000, false), (4001, 4000, false), (1, 1, true), (0, 0, true)]
@@ -425,7 +425,7 @@ async fn cancelled_statements_free_their_place_and_their_files() {
         // There is one place only: this waits for the other to end.
         let begun = Instant::now();
         assert_eq!(sandbox.number("SELECT 7").await, 7);
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     }
     // Given up on before there was a row.
     let slow = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 7";
@@ -461,7 +461,7 @@ async fn an_idle_child_goes_and_comes_back() {
     assert_eq!(sandbox.number("SELECT 1").await, 1);
     let begun = Instant::now();
     while sandbox.service.running() {
-        assert!(begun.elapsed() < Duration::from_secs(60));
+        assert!(begun.elapsed() < Duration::from_secs(5));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(sandbox.number("SELECT 2").await, 2);

@@ -413,7 +413,7 @@ async fn events_announce_frames_and_end_with_the_server() {
     }
 
     stop.cancel();
-    tokio::time::timeout(Duration::from_secs(60), serving).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(4), serving).await.unwrap().unwrap().unwrap();
     let mut rest = Vec::new();
     early.0.read_to_end(&mut rest).await.unwrap();
     assert!(rest.ends_with(b"0\r\n\r\n"));
